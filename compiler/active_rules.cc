@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/active_rules.h"
+
+#include <utility>
+
+#include "model/base/check.h"
+
+namespace felix::compiler {
+namespace {
+
+std::string OwnerName(const std::variant<model::PolicyId, std::string>& owner) {
+  if (const auto* policy = std::get_if<model::PolicyId>(&owner)) return policy->ToString();
+  return "profile/" + std::get<std::string>(owner);
+}
+
+ir::ChainKey KeyOf(const RenderContext& context, std::string name) {
+  return {.family = context.family, .table = ir::Table::kFilter, .name = std::move(name)};
+}
+
+}  // namespace
+
+ActiveRules::ActiveRules(std::vector<RenderContext> contexts, Lookup lookup, SetMembers& members,
+                         Emitter& emitter, Stats& stats)
+    : contexts_(std::move(contexts)),
+      lookup_(std::move(lookup)),
+      members_(members),
+      emitter_(emitter),
+      stats_(stats) {}
+
+void ActiveRules::Use(const OwnerKey& key, bool more) {
+  std::uint32_t& users = rules_[key].users;
+  FELIX_CHECK(more || users > 0, "rules lost more users than they had");
+  users += more ? 1U : ~0U;
+  if (users == (more ? 1U : 0U)) dirty_rules_.insert(key);
+}
+
+void ActiveRules::UseAll(const Shape& shape, bool more) {
+  for (const TierInForce& tier : shape.tiers) {
+    for (const model::PolicyId& policy : tier.policies) Use({policy, shape.direction}, more);
+  }
+  // A profile listed twice is used twice, which is as good as once.
+  for (const std::string& profile : shape.profiles) Use({profile, shape.direction}, more);
+}
+
+void ActiveRules::AcquireShape(const Shape& shape) {
+  if (++shapes_[shape] > 1) return;
+  dirty_shapes_.insert(shape);
+  UseAll(shape, true);
+}
+
+void ActiveRules::ReleaseShape(const Shape& shape) {
+  const auto found = shapes_.find(shape);
+  FELIX_CHECK(found != shapes_.end(), "released a shape that nobody uses");
+  if (--found->second > 0) return;
+  UseAll(shape, false);
+  dirty_shapes_.insert(shape);
+  shapes_.erase(found);
+}
+
+void ActiveRules::MarkPolicy(const model::PolicyId& id) {
+  for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
+    if (rules_.contains({id, direction})) dirty_rules_.insert({id, direction});
+  }
+}
+
+void ActiveRules::MarkProfile(const std::string& name) {
+  for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
+    if (rules_.contains({name, direction})) dirty_rules_.insert({name, direction});
+  }
+}
+
+ir::ChainKey ActiveRules::ChainKeyOf(const OwnerKey& key, const RenderContext& context) const {
+  const auto& [owner, direction] = key;
+  if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
+    return KeyOf(context, PolicyChainName(*policy, direction));
+  }
+  return KeyOf(context, ProfileChainName(std::get<std::string>(owner), direction));
+}
+
+void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
+  const auto& [owner, direction] = key;
+  ++stats_.policies_rendered;
+  std::vector<SetDefinitions> sets(contexts_.size());
+  for (std::size_t i = 0; i < contexts_.size(); ++i) {
+    ir::Chain chain;
+    if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
+      const auto* rules = lookup_.policy(*policy, direction);
+      FELIX_CHECK(rules != nullptr, "a policy is in force that does not exist");
+      chain = RenderPolicy(*policy, *rules, contexts_[i], sets[i]);
+    } else {
+      const auto& profile = std::get<std::string>(owner);
+      const auto* rules = lookup_.profile(profile, direction);
+      chain = rules != nullptr
+                  ? RenderProfile(profile, *rules, contexts_[i], sets[i])
+                  : RenderDenyAll("profile/" + profile + " does not exist", contexts_[i]);
+    }
+    emitter_.SetChain(ChainKeyOf(key, contexts_[i]), OwnerName(owner), std::move(chain));
+    for (const auto& [id, definition] : sets[i]) {
+      members_.Demand(contexts_[i].family, id, definition);
+    }
+  }
+  std::swap(rendered.sets, sets);
+  // After the new demands, so that a set named before and after keeps its members.
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    for (const auto& [id, definition] : sets[i]) members_.Undemand(contexts_[i].family, id);
+  }
+}
+
+void ActiveRules::FlushRules(const OwnerKey& key) {
+  const auto found = rules_.find(key);
+  if (found == rules_.end()) return;
+  if (found->second.users > 0) {
+    RenderRules(key, found->second);
+    return;
+  }
+  for (std::size_t i = 0; i < found->second.sets.size(); ++i) {
+    emitter_.RemoveChain(ChainKeyOf(key, contexts_[i]), OwnerName(key.first));
+    for (const auto& [id, definition] : found->second.sets[i]) {
+      members_.Undemand(contexts_[i].family, id);
+    }
+  }
+  rules_.erase(found);
+}
+
+void ActiveRules::FlushShape(const Shape& shape) {
+  const bool live = shapes_.contains(shape);
+  const std::string text = shape.ToString();
+  const std::string name = ShapeChainName(text, shape.direction);
+  for (const RenderContext& context : contexts_) {
+    if (live) {
+      emitter_.SetChain(KeyOf(context, name), text, RenderShape(shape, context));
+    } else {
+      emitter_.RemoveChain(KeyOf(context, name), text);
+    }
+  }
+  if (live) ++stats_.shapes_rendered;
+}
+
+void ActiveRules::Flush() {
+  for (const Shape& shape : dirty_shapes_) FlushShape(shape);
+  dirty_shapes_.clear();
+  for (const OwnerKey& key : dirty_rules_) FlushRules(key);
+  dirty_rules_.clear();
+}
+
+}  // namespace felix::compiler

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/chain_renderer.h"
+
+#include "compiler/names.h"
+
+namespace felix::compiler {
+namespace {
+
+using ir::When;
+
+// So that a packet accepted early in a long list does not test every later guard.
+constexpr int kPoliciesBetweenExits = 8;
+
+ir::MarkMatch BitsSet(std::uint32_t bits) {
+  return {.value = bits, .mask = bits};
+}
+ir::MarkMatch BitsClear(std::uint32_t bits) {
+  return {.value = 0, .mask = bits};
+}
+ir::SetMark ClearBits(std::uint32_t bits) {
+  return {.value = 0, .mask = bits};
+}
+
+ir::Action DenyOf(const Options& options) {
+  if (options.filter_deny_action == DenyAction::kReject) return ir::Reject{};
+  return ir::Drop{};
+}
+
+ir::Chain RenderRules(const std::string& owner, RuleOwner kind,
+                      const std::vector<model::PolicyRule>& rules, const RenderContext& context,
+                      SetDefinitions& sets) {
+  ir::Chain chain;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const ir::Provenance provenance{.owner = owner, .rule_index = static_cast<int>(i)};
+    RenderRule(rules[i], kind, provenance, context, chain.rules, sets);
+  }
+  return chain;
+}
+
+void RenderEncapsulationDrops(const RenderContext& context, ir::Chain& chain) {
+  const Options& options = context.options;
+  if (!options.allow_vxlan_from_workloads) {
+    const model::PortRange port{.first = options.vxlan_port, .last = options.vxlan_port};
+    chain.rules.push_back(When(ir::ProtocolMatch{.protocol = model::kUdp},
+                               ir::PortsMatch{.side = ir::Side::kDestination, .ranges = {port}})
+                              .Then(DenyOf(options))
+                              .Because("VXLAN from a workload"));
+  }
+  if (!options.allow_ipip_from_workloads) {
+    constexpr model::Protocol kIpInIp{4};
+    chain.rules.push_back(When(ir::ProtocolMatch{.protocol = kIpInIp})
+                              .Then(DenyOf(options))
+                              .Because("IP in IP from a workload"));
+  }
+}
+
+void RenderTier(const TierInForce& tier, Direction direction, bool first,
+                const RenderContext& context, ir::Chain& chain) {
+  const Marks& marks = context.marks;
+  if (!first) {
+    chain.rules.push_back(When().Then(ClearBits(marks.pass)).Because("start of tier " + tier.name));
+  }
+  int position = 0;
+  for (const model::PolicyId& policy : tier.policies) {
+    const ir::Action jump = ir::Jump{PolicyChainName(policy, direction)};
+    if (position > 0 && position % kPoliciesBetweenExits == 0) {
+      chain.rules.push_back(
+          When(BitsSet(marks.accept)).Then(ir::Return{}).Because("accepted by policy"));
+    }
+    // Nothing can be decided before the tier's first policy.
+    chain.rules.push_back(
+        (position == 0 ? When().Then(jump) : When(BitsClear(marks.verdict())).Then(jump))
+            .Because(policy.ToString()));
+    ++position;
+  }
+  chain.rules.push_back(
+      When(BitsSet(marks.accept)).Then(ir::Return{}).Because("accepted by policy"));
+  if (tier.default_action == model::TierDefaultAction::kDeny) {
+    chain.rules.push_back(When(BitsClear(marks.pass))
+                              .Then(DenyOf(context.options))
+                              .Because("end of tier " + tier.name));
+  }
+}
+
+}  // namespace
+
+ir::Chain RenderPolicy(const model::PolicyId& id, const std::vector<model::PolicyRule>& rules,
+                       const RenderContext& context, SetDefinitions& sets) {
+  return RenderRules(id.ToString(), RuleOwner::kPolicy, rules, context, sets);
+}
+
+ir::Chain RenderProfile(const std::string& name, const std::vector<model::PolicyRule>& rules,
+                        const RenderContext& context, SetDefinitions& sets) {
+  return RenderRules("profile/" + name, RuleOwner::kProfile, rules, context, sets);
+}
+
+ir::Chain RenderDenyAll(const std::string& owner, const RenderContext& context) {
+  return {{When().Then(DenyOf(context.options)).Because(owner)}};
+}
+
+ir::Chain RenderShape(const Shape& shape, const RenderContext& context) {
+  const Marks& marks = context.marks;
+  ir::Chain chain;
+  chain.rules.push_back(
+      When(BitsSet(marks.exempt)).Then(ir::Return{}).Because("established or exempt"));
+  if (shape.direction == Direction::kEgress) RenderEncapsulationDrops(context, chain);
+  if (!shape.tiers.empty() || !shape.profiles.empty()) {
+    // The other direction of the same packet may have left a verdict.
+    chain.rules.push_back(When().Then(ClearBits(marks.verdict())).Because("start of policy"));
+  }
+  bool first = true;
+  for (const TierInForce& tier : shape.tiers) {
+    RenderTier(tier, shape.direction, first, context, chain);
+    first = false;
+  }
+  first = true;
+  for (const std::string& profile : shape.profiles) {
+    const ir::Action jump = ir::Jump{ProfileChainName(profile, shape.direction)};
+    chain.rules.push_back((first ? When().Then(jump) : When(BitsClear(marks.accept)).Then(jump))
+                              .Because("profile/" + profile));
+    first = false;
+  }
+  if (!shape.profiles.empty()) {
+    chain.rules.push_back(
+        When(BitsSet(marks.accept)).Then(ir::Return{}).Because("accepted by profile"));
+  }
+  chain.rules.push_back(
+      When().Then(DenyOf(context.options)).Because("no policy or profile accepted"));
+  return chain;
+}
+
+ir::Chain RenderEndpoint(const model::WorkloadEndpoint& endpoint, Direction direction,
+                         const std::string& shape_chain, const RenderContext& context) {
+  ir::Chain chain;
+  if (!endpoint.admin_up) {
+    chain.rules.push_back(When().Then(ir::Drop{}).Because("endpoint is administratively down"));
+    return chain;
+  }
+  const ir::Action to_shape = ir::Goto{shape_chain};
+  if (direction == Direction::kIngress) {
+    chain.rules.push_back(When().Then(to_shape).Because("policy of the endpoint"));
+    return chain;
+  }
+  const auto own = [&](const model::Cidr& net) {
+    if (net.family() != context.family) return;
+    chain.rules.push_back(When(ir::AddressMatch{.side = ir::Side::kSource, .net = net})
+                              .Then(to_shape)
+                              .Because("address of the endpoint"));
+  };
+  for (const model::IpAddress& address : endpoint.addresses) own(model::Cidr::Host(address));
+  for (const model::Cidr& net : endpoint.allow_spoofed_source_prefixes) own(net);
+  if (context.family == model::IpFamily::kV6) {
+    chain.rules.push_back(
+        When(BitsSet(context.marks.scratch)).Then(ir::Return{}).Because("neighbour discovery"));
+  }
+  chain.rules.push_back(When().Then(ir::Drop{}).Because("source address of somebody else"));
+  return chain;
+}
+
+std::string DispatchSubtreeName(Direction direction, std::string_view prefix) {
+  return LimitedName(DispatchChainName(direction) + "-", prefix);
+}
+
+ir::Chain RenderDispatch(Direction direction, const std::vector<std::string>& names,
+                         const std::vector<std::string>& subtrees, const RenderContext&) {
+  const auto way = direction == Direction::kIngress ? ir::InterfaceMatch::Way::kOut
+                                                    : ir::InterfaceMatch::Way::kIn;
+  ir::Chain chain;
+  for (const std::string& name : names) {
+    chain.rules.push_back(When(ir::InterfaceMatch{.way = way, .name = name, .is_prefix = false})
+                              .Then(ir::Goto{EndpointChainName(name, direction)})
+                              .Because("dispatch"));
+  }
+  for (const std::string& prefix : subtrees) {
+    chain.rules.push_back(When(ir::InterfaceMatch{.way = way, .name = prefix, .is_prefix = true})
+                              .Then(ir::Goto{DispatchSubtreeName(direction, prefix)})
+                              .Because("dispatch"));
+  }
+  // The lock on the door: an interface nobody has compiled yet is dropped, not waved through.
+  chain.rules.push_back(When().Then(ir::Drop{}).Because("unknown workload interface"));
+  return chain;
+}
+
+}  // namespace felix::compiler

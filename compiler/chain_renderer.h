@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+
+#include "compiler/ir/desired_state.h"
+#include "compiler/rule_renderer.h"
+#include "compiler/shape.h"
+#include "model/endpoint.h"
+#include "model/policy.h"
+
+namespace felix::compiler {
+
+// Pure renderings of the kinds of chain, each from nothing but its arguments. All are for the
+// filter table and the family of the context.
+
+// The rules of one direction of a policy or profile. An accepting rule sets the accept mark and
+// leaves the chain; a passing one of a policy sets the pass mark.
+[[nodiscard]] ir::Chain RenderPolicy(const model::PolicyId& id,
+                                     const std::vector<model::PolicyRule>& rules,
+                                     const RenderContext& context, SetDefinitions& sets);
+[[nodiscard]] ir::Chain RenderProfile(const std::string& name,
+                                      const std::vector<model::PolicyRule>& rules,
+                                      const RenderContext& context, SetDefinitions& sets);
+// Stands in for a profile that does not exist, or whose name two objects claim: denies.
+[[nodiscard]] ir::Chain RenderDenyAll(const std::string& owner, const RenderContext& context);
+
+// A shape's chain: returns if the packet is exempt or accepted, else denies. Entered by goto from a
+// container's chain, so returning means going on behind the dispatch.
+[[nodiscard]] ir::Chain RenderShape(const Shape& shape, const RenderContext& context);
+
+// The container's own chain: what is particular to it, then on to its shape.
+[[nodiscard]] ir::Chain RenderEndpoint(const model::WorkloadEndpoint& endpoint, Direction direction,
+                                       const std::string& shape_chain,
+                                       const RenderContext& context);
+
+// One chain of the dispatch tree. `names` are interfaces with a rule of their own, `subtrees` are
+// prefixes with a chain of their own; both sorted. Whatever is in neither is dropped.
+[[nodiscard]] ir::Chain RenderDispatch(Direction direction, const std::vector<std::string>& names,
+                                       const std::vector<std::string>& subtrees,
+                                       const RenderContext& context);
+[[nodiscard]] std::string DispatchSubtreeName(Direction direction, std::string_view prefix);
+
+// The chains that are always there, and the rules that lead from the kernel's chains to ours.
+[[nodiscard]] absl::btree_map<std::string, ir::Chain> RenderStaticChains(
+    const RenderContext& context);
+[[nodiscard]] absl::btree_map<ir::HookKey, std::vector<ir::Rule>> RenderHooks(
+    const RenderContext& context);
+
+// The configured interface prefixes, sorted, without those that another one covers.
+[[nodiscard]] std::vector<std::string> WorkloadPrefixes(const Options& options);
+[[nodiscard]] bool IsWorkloadInterface(std::string_view name, const Options& options);
+
+}  // namespace felix::compiler

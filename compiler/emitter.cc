@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/emitter.h"
+
+#include <utility>
+
+namespace felix::compiler {
+namespace {
+
+ir::Chain ClashChain() {
+  return {{ir::When().Then(ir::Drop{}).Because("two objects share this chain name")}};
+}
+
+}  // namespace
+
+void Emitter::Stage(const ir::ChainKey& key, std::optional<ir::Chain> chain) {
+  staged_.insert_or_assign(key, std::move(chain));
+}
+
+// What the one owner of a name last rendered.
+ir::Chain Emitter::CurrentChain(const ir::ChainKey& key) const {
+  const auto staged = staged_.find(key);
+  return staged != staged_.end() ? staged->second.value() : emitted_.chains.at(key);
+}
+
+void Emitter::SetChain(const ir::ChainKey& key, const std::string& owner, ir::Chain chain) {
+  if (const auto clash = clashes_.find(key); clash != clashes_.end()) {
+    clash->second.insert_or_assign(owner, std::move(chain));
+    return;
+  }
+  const auto [claim, is_new] = owners_.try_emplace(key, owner);
+  if (is_new || claim->second == owner) {
+    Stage(key, std::move(chain));
+    return;
+  }
+  Claims& claims = clashes_[key];
+  claims.emplace(claim->second, CurrentChain(key));
+  claims.emplace(owner, std::move(chain));
+  owners_.erase(claim);
+  Stage(key, ClashChain());
+}
+
+void Emitter::RemoveChain(const ir::ChainKey& key, const std::string& owner) {
+  if (const auto clash = clashes_.find(key); clash != clashes_.end()) {
+    clash->second.erase(owner);
+    if (clash->second.size() > 1) return;
+    auto [last_owner, chain] = *clash->second.begin();
+    clashes_.erase(clash);
+    SetChain(key, last_owner, std::move(chain));
+    return;
+  }
+  const auto claim = owners_.find(key);
+  if (claim == owners_.end() || claim->second != owner) return;
+  owners_.erase(claim);
+  Stage(key, std::nullopt);
+}
+
+void Emitter::SetHook(const ir::HookKey& key, std::vector<ir::Rule> rules) {
+  staged_hooks_.insert_or_assign(key, std::move(rules));
+}
+
+void Emitter::Flush(ir::DesiredDelta& delta) {
+  for (auto& [key, chain] : staged_) {
+    const auto before = emitted_.chains.find(key);
+    const bool was_there = before != emitted_.chains.end();
+    if (!chain.has_value()) {
+      if (was_there) delta.removed_chains.insert(key);
+    } else if (was_there && before->second == *chain) {
+      ++stats_.chains_suppressed;
+    } else {
+      ++stats_.chains_emitted;
+      delta.chains.insert_or_assign(key, *std::move(chain));
+    }
+  }
+  staged_.clear();
+  for (auto& [key, rules] : staged_hooks_) {
+    const auto before = emitted_.hooks.find(key);
+    if (before != emitted_.hooks.end() && before->second == rules) continue;
+    delta.hooks.insert_or_assign(key, std::move(rules));
+  }
+  staged_hooks_.clear();
+}
+
+}  // namespace felix::compiler

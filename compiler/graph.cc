@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/graph.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+
+#include "compiler/active_rules.h"
+#include "compiler/chain_renderer.h"
+#include "compiler/emitter.h"
+#include "compiler/local_endpoints.h"
+#include "compiler/policy_order.h"
+#include "compiler/policy_resolver.h"
+#include "compiler/set_members.h"
+#include "compiler/things.h"
+#include "compiler/validation.h"
+#include "model/base/overloaded.h"
+
+namespace felix::compiler {
+
+// The passes and their edges, top to bottom in the order of the flow:
+//
+//   update ─► things ──────────► set members ──────────────┐
+//        │       │ labels            ▲ demand              ▼
+//        ├─► local endpoints ─► active rules ─► emitter ─► delta
+//        │       ▲ ordered policies  ▲ rules
+//        └─► policy resolver ────────┘
+class Graph::Wiring {
+ public:
+  Wiring(Options options, const model::Store& store, Stats& stats)
+      : options_(std::move(options)),
+        store_(store),
+        stats_(stats),
+        contexts_(MakeContexts()),
+        members_(stats),
+        things_(members_),
+        emitter_(emitted_, stats),
+        rules_(contexts_, MakeLookup(), members_, emitter_, stats),
+        endpoints_(contexts_, resolver_, rules_, emitter_, stats) {
+    for (const RenderContext& context : contexts_) {
+      for (auto& [name, chain] : RenderStaticChains(context)) {
+        emitter_.SetChain({.family = context.family, .table = ir::Table::kFilter, .name = name},
+                          "static", chain);
+      }
+      for (auto& [key, rules] : RenderHooks(context)) emitter_.SetHook(key, rules);
+    }
+  }
+
+  // The store already holds the new value.
+  void OnUpdate(const model::Update& update) {
+    std::visit(Overloaded{
+                   [&](const model::WorkloadEndpointId& id) { OnEndpoint(id); },
+                   [&](const model::PolicyId& id) { OnPolicy(id); },
+                   [&](const model::TierId& id) { OnTier(id); },
+                   [&](const model::ProfileId& id) { OnProfile(id); },
+                   [&](const model::NetworkSetId& id) { OnNetworkSet(id); },
+                   [](const model::ConfigId&) {},
+               },
+               update.key);
+  }
+
+  ir::DesiredDelta Flush() {
+    endpoints_.Flush();
+    rules_.Flush();
+    ir::DesiredDelta delta;
+    members_.Flush(delta);
+    emitter_.Flush(delta);
+    ir::Apply(delta, emitted_);
+    stats_.selector_evaluations = members_.evaluations() + resolver_.evaluations();
+    return delta;
+  }
+
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] ir::DesiredState& emitted() { return emitted_; }
+
+  [[nodiscard]] std::vector<Unused> unused() const {
+    std::vector<Unused> unused;
+    for (const auto& [id, reason] : absent_)
+      unused.push_back({"endpoint " + id.ToString(), reason});
+    for (const auto& [id, winner] : endpoints_.Shadowed()) {
+      unused.push_back(
+          {"endpoint " + id.ToString(), "its interface belongs to endpoint " + winner.ToString()});
+    }
+    std::sort(unused.begin(), unused.end());
+    return unused;
+  }
+
+ private:
+  std::vector<RenderContext> MakeContexts() {
+    const Marks marks = Marks::FromMask(options_.mark_mask);
+    std::vector<RenderContext> contexts;
+    for (const model::IpFamily family : model::kIpFamilies) {
+      if (family == model::IpFamily::kV6 && !options_.ipv6_support) continue;
+      contexts.push_back({.options = options_, .marks = marks, .family = family});
+    }
+    return contexts;
+  }
+
+  ActiveRules::Lookup MakeLookup() {
+    return {
+        .policy = [this](const model::PolicyId& id,
+                         Direction direction) -> const std::vector<model::PolicyRule>* {
+          const model::Policy* policy = FindPolicy(id);
+          if (policy == nullptr) return nullptr;
+          return direction == Direction::kIngress ? &policy->ingress : &policy->egress;
+        },
+        .profile = [this](const std::string& name,
+                          Direction direction) -> const std::vector<model::PolicyRule>* {
+          const auto found = store_.profiles().find(model::ProfileId{name});
+          if (found == store_.profiles().end()) return nullptr;
+          return direction == Direction::kIngress ? &found->second.ingress : &found->second.egress;
+        },
+    };
+  }
+
+  // The policy as it is in force for workloads, or null.
+  const model::Policy* FindPolicy(const model::PolicyId& id) {
+    if (const auto stand_in = stand_ins_.find(id); stand_in != stand_ins_.end()) {
+      return &stand_in->second;
+    }
+    const auto found = store_.policies().find(id);
+    if (found == store_.policies().end() || !GovernsWorkloads(id, found->second)) return nullptr;
+    return &found->second;
+  }
+
+  void OnEndpoint(const model::WorkloadEndpointId& id) {
+    const auto found = store_.endpoints().find(id);
+    const bool exists = found != store_.endpoints().end();
+    const std::string reason = exists ? WhyAbsent(id, found->second, options_) : "";
+    absent_.erase(id);
+    if (!reason.empty()) absent_.emplace(id, reason);
+    const bool local = id.host == options_.hostname;
+    if (!exists || !reason.empty()) {
+      things_.Remove(id);
+      if (local) endpoints_.Remove(id);
+      return;
+    }
+    things_.SetEndpoint(id, found->second);
+    if (local) endpoints_.Set(id, found->second, things_.EffectiveLabels(id));
+  }
+
+  void OnPolicy(const model::PolicyId& id) {
+    stand_ins_.erase(id);
+    const auto broken = store_.broken_policies().find(id);
+    if (broken != store_.broken_policies().end() && !model::IsStaged(id.kind) &&
+        options_.invalid_policy_action == InvalidPolicyAction::kDrop) {
+      std::optional<model::Policy> stand_in = DenyingStandIn(broken->second);
+      if (stand_in.has_value()) stand_ins_.emplace(id, *std::move(stand_in));
+    }
+    resolver_.SetPolicy(id, FindPolicy(id));
+    rules_.MarkPolicy(id);
+  }
+
+  void OnTier(const model::TierId& id) {
+    const auto found = store_.tiers().find(id);
+    resolver_.SetTier(id, found == store_.tiers().end() ? nullptr : &found->second);
+  }
+
+  void OnProfile(const model::ProfileId& id) {
+    const auto found = store_.profiles().find(id);
+    const bool exists = found != store_.profiles().end();
+    const model::LabelSet labels = exists ? found->second.labels_to_apply : model::LabelSet();
+    for (const model::WorkloadEndpointId& endpoint : things_.SetProfileLabels(id.name, labels)) {
+      if (endpoint.host != options_.hostname) continue;
+      endpoints_.Set(endpoint, store_.endpoints().at(endpoint), things_.EffectiveLabels(endpoint));
+    }
+    rules_.MarkProfile(id.name);
+  }
+
+  void OnNetworkSet(const model::NetworkSetId& id) {
+    const auto found = store_.network_sets().find(id);
+    if (found == store_.network_sets().end()) {
+      things_.Remove(id);
+    } else {
+      things_.SetNetworkSet(id, found->second);
+    }
+  }
+
+  const Options options_;
+  const model::Store& store_;
+  Stats& stats_;
+  std::vector<RenderContext> contexts_;
+  ir::DesiredState emitted_;
+  SetMembers members_;
+  Things things_;
+  PolicyResolver resolver_;
+  Emitter emitter_;
+  ActiveRules rules_;
+  LocalEndpoints endpoints_;
+  absl::btree_map<model::WorkloadEndpointId, std::string> absent_;
+  absl::flat_hash_map<model::PolicyId, model::Policy> stand_ins_;
+};
+
+Graph::Graph(Options options)
+    : wiring_(std::make_unique<Wiring>(std::move(options), store_, stats_)) {}
+
+Graph::~Graph() = default;
+
+void Graph::OnUpdates(std::span<const model::Update> updates) {
+  for (const model::Update& update : updates) {
+    ++stats_.updates_in;
+    if (!store_.Set(update)) {
+      ++stats_.updates_suppressed;
+      continue;
+    }
+    wiring_->OnUpdate(update);
+  }
+}
+
+ir::DesiredDelta Graph::Flush() {
+  ir::DesiredDelta delta = wiring_->Flush();
+  if (!superseded_.has_value()) return delta;
+  // The first flush after a rebuild started from nothing; the kernel did not.
+  delta = ir::Diff(*superseded_, wiring_->emitted());
+  superseded_.reset();
+  return delta;
+}
+
+void Graph::SetOptions(Options options) {
+  if (options == wiring_->options()) return;
+  ++stats_.rebuilds;
+  if (!superseded_.has_value()) superseded_ = std::move(wiring_->emitted());
+  wiring_ = std::make_unique<Wiring>(std::move(options), store_, stats_);
+  for (const model::Update& update : store_.Snapshot()) wiring_->OnUpdate(update);
+}
+
+const Options& Graph::options() const {
+  return wiring_->options();
+}
+const model::Store& Graph::store() const {
+  return store_;
+}
+const ir::DesiredState& Graph::desired() const {
+  return superseded_.has_value() ? *superseded_ : wiring_->emitted();
+}
+std::vector<Unused> Graph::unused() const {
+  return wiring_->unused();
+}
+const Stats& Graph::stats() const {
+  return stats_;
+}
+
+}  // namespace felix::compiler

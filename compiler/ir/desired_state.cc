@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/ir/desired_state.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "fmt/format.h"
+
+#include "model/base/check.h"
+
+namespace felix::ir {
+namespace {
+
+// Finds what became of each key: `removed` gets the keys that went, `on_kept` is called with the
+// values of those that stayed, `on_new` with those that came.
+template <typename Map, typename KeySet, typename OnKept, typename OnNew>
+void Compare(const Map& from, const Map& to, KeySet& removed, OnKept on_kept, OnNew on_new) {
+  auto before = from.begin();
+  auto after = to.begin();
+  while (before != from.end() || after != to.end()) {
+    if (after == to.end() || (before != from.end() && before->first < after->first)) {
+      removed.insert(removed.end(), before->first);
+      ++before;
+    } else if (before == from.end() || after->first < before->first) {
+      on_new(after->first, after->second);
+      ++after;
+    } else {
+      on_kept(after->first, before->second, after->second);
+      ++before;
+      ++after;
+    }
+  }
+}
+
+MemberChange ChangeBetween(const AddressSet& from, const AddressSet& to) {
+  MemberChange change;
+  std::set_difference(to.members.begin(), to.members.end(), from.members.begin(),
+                      from.members.end(), std::back_inserter(change.added));
+  std::set_difference(from.members.begin(), from.members.end(), to.members.begin(),
+                      to.members.end(), std::back_inserter(change.removed));
+  return change;
+}
+
+// For things that a delta holds whole.
+template <typename Map, typename KeySet>
+void DiffWhole(const Map& from, const Map& to, Map& changed, KeySet& removed) {
+  using Key = typename Map::key_type;
+  using Value = typename Map::mapped_type;
+  Compare(
+      from, to, removed,
+      [&](const Key& key, const Value& before, const Value& after) {
+        if (before != after) changed.insert_or_assign(key, after);
+      },
+      [&](const Key& key, const Value& after) { changed.insert_or_assign(key, after); });
+}
+
+template <typename Map, typename KeySet>
+void ApplyWhole(const Map& changed, const KeySet& removed, Map& state) {
+  for (const auto& key : removed) state.erase(key);
+  for (const auto& [key, value] : changed) state.insert_or_assign(key, value);
+}
+
+}  // namespace
+
+std::string_view TableName(Table table) {
+  switch (table) {
+    case Table::kRaw:
+      return "raw";
+    case Table::kMangle:
+      return "mangle";
+    case Table::kNat:
+      return "nat";
+    case Table::kFilter:
+      return "filter";
+  }
+  FELIX_CHECK(false, "no such table");
+  return {};
+}
+
+std::string_view BaseChainName(BaseChain chain) {
+  switch (chain) {
+    case BaseChain::kPrerouting:
+      return "PREROUTING";
+    case BaseChain::kInput:
+      return "INPUT";
+    case BaseChain::kForward:
+      return "FORWARD";
+    case BaseChain::kOutput:
+      return "OUTPUT";
+    case BaseChain::kPostrouting:
+      return "POSTROUTING";
+  }
+  FELIX_CHECK(false, "no such base chain");
+  return {};
+}
+
+bool DesiredDelta::empty() const {
+  return new_sets.empty() && changed_sets.empty() && removed_sets.empty() && chains.empty() &&
+         removed_chains.empty() && hooks.empty() && removed_hooks.empty();
+}
+
+void Apply(const DesiredDelta& delta, DesiredState& state) {
+  ApplyWhole(delta.new_sets, delta.removed_sets, state.sets);
+  for (const auto& [key, change] : delta.changed_sets) {
+    const auto it = state.sets.find(key);
+    FELIX_CHECK(it != state.sets.end(),
+                fmt::format("the delta changes members of set {}, which is not there", key.id));
+    for (const SetMember& member : change.removed) it->second.members.erase(member);
+    it->second.members.insert(change.added.begin(), change.added.end());
+  }
+  ApplyWhole(delta.chains, delta.removed_chains, state.chains);
+  ApplyWhole(delta.hooks, delta.removed_hooks, state.hooks);
+}
+
+DesiredDelta Diff(const DesiredState& from, const DesiredState& to) {
+  DesiredDelta delta;
+  Compare(
+      from.sets, to.sets, delta.removed_sets,
+      [&](const SetKey& key, const AddressSet& before, const AddressSet& after) {
+        if (before.kind != after.kind) {
+          delta.new_sets.insert_or_assign(key, after);
+          return;
+        }
+        MemberChange change = ChangeBetween(before, after);
+        if (change != MemberChange{}) delta.changed_sets.insert_or_assign(key, std::move(change));
+      },
+      [&](const SetKey& key, const AddressSet& after) {
+        delta.new_sets.insert_or_assign(key, after);
+      });
+  DiffWhole(from.chains, to.chains, delta.chains, delta.removed_chains);
+  DiffWhole(from.hooks, to.hooks, delta.hooks, delta.removed_hooks);
+  return delta;
+}
+
+}  // namespace felix::ir

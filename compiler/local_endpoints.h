@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+
+#include "compiler/active_rules.h"
+#include "compiler/dispatch_tree.h"
+#include "compiler/emitter.h"
+#include "compiler/policy_resolver.h"
+#include "compiler/stats.h"
+#include "model/endpoint.h"
+
+namespace felix::compiler {
+
+// The containers of this host: which endpoint has which interface, what shape it is subject to in
+// each direction, its own two chains and its place in the dispatch trees. If two endpoints claim
+// one interface, the smaller id has it and the other waits.
+class LocalEndpoints {
+ public:
+  LocalEndpoints(std::vector<RenderContext> contexts, PolicyResolver& resolver, ActiveRules& rules,
+                 Emitter& emitter, Stats& stats);
+
+  void Set(const model::WorkloadEndpointId& id, const model::WorkloadEndpoint& endpoint,
+           const model::LabelSet& effective_labels);
+  void Remove(const model::WorkloadEndpointId& id);  // of an endpoint that may not be here
+
+  void Flush();
+
+  // Endpoints that wait for an interface that another one has: id and the winner's id.
+  [[nodiscard]] std::vector<std::pair<model::WorkloadEndpointId, model::WorkloadEndpointId>>
+  Shadowed() const;
+
+ private:
+  struct Local {
+    model::WorkloadEndpoint endpoint;
+    ClassId labels = 0;
+  };
+  using Shapes = std::array<Shape, 2>;  // by direction
+
+  void FlushInterface(const std::string& interface_name);
+  [[nodiscard]] std::optional<Shapes> ShapesOf(const Local& local) const;
+  void FlushDispatch(Direction direction, const absl::btree_set<std::string>& dirty);
+
+  std::vector<RenderContext> contexts_;
+  PolicyResolver& resolver_;
+  ActiveRules& rules_;
+  Emitter& emitter_;
+  Stats& stats_;
+  absl::btree_map<model::WorkloadEndpointId, Local> endpoints_;
+  absl::btree_map<std::string, absl::btree_set<model::WorkloadEndpointId>> claims_;
+  absl::flat_hash_map<ClassId, absl::btree_set<model::WorkloadEndpointId>> endpoints_of_class_;
+  absl::btree_set<std::string> dirty_interfaces_;
+  absl::flat_hash_map<std::string, std::optional<Shapes>> rendered_;  // by interface
+  DispatchTree dispatch_;
+};
+
+}  // namespace felix::compiler

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "model/policy.h"
+
+namespace felix::compiler {
+
+// Ingress is traffic to the endpoint, egress traffic from it.
+enum class Direction : std::uint8_t { kIngress, kEgress };
+
+// x_tables chain names hold 28 usable characters.
+inline constexpr std::size_t kMaxChainName = 28;
+
+// prefix + suffix if that fits, else prefix + "_" and as much of the suffix's SHA-256 as fits.
+// Verbatim names never look like shortened ones, so two different suffixes meet only if their
+// hashes do. The scheme is Calico's, so that its tools recognise the chains.
+[[nodiscard]] std::string LimitedName(std::string_view prefix, std::string_view suffix,
+                                      std::size_t max_length = kMaxChainName);
+
+[[nodiscard]] std::string PolicyChainName(const model::PolicyId& id, Direction direction);
+[[nodiscard]] std::string ProfileChainName(std::string_view profile, Direction direction);
+// cali-tw-<interface> (to the workload), cali-fw-<interface> (from it).
+[[nodiscard]] std::string EndpointChainName(std::string_view interface_name, Direction direction);
+// The chain that all containers with the same ordered list of policies share.
+[[nodiscard]] std::string ShapeChainName(std::string_view shape_text, Direction direction);
+// Roots of the trees that lead a packet to its container's chain.
+[[nodiscard]] std::string DispatchChainName(Direction direction);
+
+inline constexpr std::string_view kForwardChain = "cali-FORWARD";
+inline constexpr std::string_view kInputChain = "cali-INPUT";
+inline constexpr std::string_view kWorkloadForwardChain = "cali-wl-forward";
+inline constexpr std::string_view kWorkloadToHostChain = "cali-wl-to-host";
+inline constexpr std::string_view kWorkloadIcmpV6Chain = "cali-wl-icmp6";
+inline constexpr std::string_view kAllowChain = "cali-allow";
+inline constexpr std::string_view kPassChain = "cali-pass";
+
+}  // namespace felix::compiler

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/ir/rule.h"
+#include "compiler/marks.h"
+#include "compiler/options.h"
+#include "compiler/rule_sets.h"
+#include "model/rule.h"
+
+namespace felix::compiler {
+
+// What rendering a rule needs to know beside the rule.
+struct RenderContext {
+  const Options& options;
+  Marks marks;
+  model::IpFamily family = model::IpFamily::kV4;
+};
+
+// What a rule's verdict becomes.
+enum class RuleOwner : std::uint8_t { kPolicy, kProfile };
+
+// Renders one rule of a policy or profile for one family. A rule that cannot match in this family
+// renders nothing; it is never rendered without one of its conditions. Appends the rules to
+// `rules` and the sets they name to `sets`. The number of rules grows with the sum of the lists in
+// the rule, not with their product: at most a handful of copies for short lists of nets, one rule
+// per 15 ports, one per named port.
+void RenderRule(const model::PolicyRule& rule, RuleOwner owner, const ir::Provenance& provenance,
+                const RenderContext& context, std::vector<ir::Rule>& rules, SetDefinitions& sets);
+
+}  // namespace felix::compiler

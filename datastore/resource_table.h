@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+
+#include "datastore/key_hash.h"
+#include "datastore/policy_memory.h"
+#include "datastore/source.h"
+#include "datastore/v3_decoder.h"
+
+namespace felix::datastore {
+
+// All objects that a set of files defines, and what follows from them together. Pure bookkeeping:
+// no I/O, no clock. If several definitions have one identity, the one in the lexically smallest
+// file, and in that file the first, claims it, be it valid or not; the others are refused and wait.
+// The built-in resources exist where no file defines them. Deliberately remembers what policies
+// last covered even when they are gone, see PolicyMemory.
+class ResourceTable {
+ public:
+  ResourceTable();
+
+  // What changed since the last Commit.
+  struct Change {
+    std::vector<model::Update> updates;                                    // in key order
+    std::vector<std::pair<std::string, std::optional<Refusal>>> refusals;  // by id
+  };
+
+  // Replaces what the file defines. `display_name` is how refusals call it.
+  void SetFile(const std::string& file, const std::string& display_name,
+               std::vector<Decoded> objects);
+  void RemoveFile(const std::string& file);
+  // Why the file's present content is not in force; what it defined before stays.
+  void SetFileRefusal(const std::string& file, std::optional<Refusal> refusal);
+
+  [[nodiscard]] Change Commit();
+
+  // How many objects there are of kinds that have no part in policy.
+  [[nodiscard]] const absl::btree_map<std::string, std::size_t>& ignored_kinds() const {
+    return ignored_kinds_;
+  }
+
+ private:
+  struct Object {
+    std::string refusal_id;
+    std::string name;
+    Position position;
+    std::optional<model::Key> key;
+    std::shared_ptr<const model::Resource> value;  // shared with what was delivered
+    std::optional<PolicyParts> policy;
+    std::optional<Refusal> refusal;
+    std::optional<std::string> ignored_kind;
+  };
+  struct File {
+    std::string display_name;
+    std::vector<Object> objects;
+    std::optional<Refusal> refusal;
+  };
+  struct Place {
+    std::string file;
+    std::size_t index = 0;
+    auto operator<=>(const Place&) const = default;
+  };
+  using ResourceMap =
+      absl::flat_hash_map<model::Key, std::shared_ptr<const model::Resource>, KeyHash>;
+  using RefusalChanges = std::map<std::string, std::optional<Refusal>>;
+
+  void Forget(const std::string& name, const File& file);
+  [[nodiscard]] const Object& At(const Place& place) const;
+  // The value in force for the key; notes on the way which of its definitions are refused.
+  std::shared_ptr<const model::Resource> Resolve(const model::Key& key, RefusalChanges& refusals);
+
+  absl::btree_map<std::string, File> files_;
+  absl::flat_hash_map<model::Key, absl::btree_set<Place>, KeyHash> definitions_;
+  ResourceMap built_in_;
+  ResourceMap delivered_;
+  std::map<std::string, Refusal> delivered_refusals_;
+  absl::btree_set<model::Key> changed_keys_;
+  RefusalChanges changed_refusals_;  // of what has no key, and of what is gone
+  absl::btree_map<std::string, std::size_t> ignored_kinds_;
+  PolicyMemory memory_;
+};
+
+}  // namespace felix::datastore

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datastore/v3_endpoint.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+
+#include "datastore/client_defaults.h"
+
+namespace felix::datastore {
+namespace {
+
+void MustAgree(ObjectReader& spec, std::string_view name, std::string_view value,
+               std::string_view in_name) {
+  if (value == in_name) return;
+  spec.Fault(name, value.empty() ? fmt::format("missing, but the name says '{}'", in_name)
+                                 : fmt::format("'{}', but the name says '{}'", value, in_name));
+}
+
+void CheckAgainstName(ObjectReader& spec, const WorkloadEndpointName& name) {
+  MustAgree(spec, "node", spec.StringOrEmpty("node"), name.node);
+  const std::string orchestrator = spec.StringOrEmpty("orchestrator");
+  MustAgree(spec, "orchestrator", orchestrator, name.orchestrator);
+  MustAgree(spec, "endpoint", spec.StringOrEmpty("endpoint"), name.endpoint);
+  const std::string pod = spec.StringOrEmpty("pod");
+  const std::string container = spec.StringOrEmpty("containerID");
+  const std::string workload = spec.StringOrEmpty("workload");
+  if (orchestrator == "k8s") {
+    MustAgree(spec, "pod", pod, name.workload);
+  } else if (orchestrator == "cni") {
+    MustAgree(spec, "containerID", container, name.workload);
+  } else if (orchestrator == "libnetwork") {
+    MustAgree(spec, "orchestrator", "libnetwork", name.workload);
+  } else {
+    MustAgree(spec, "workload", workload, name.workload);
+  }
+  const bool well_formed =
+      container.empty() || (container.front() != '-' && container.back() != '-' &&
+                            std::all_of(container.begin(), container.end(), [](char c) {
+                              return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                     (c >= '0' && c <= '9') || c == '-';
+                            }));
+  if (!well_formed) spec.Fault("containerID", "not letters, digits and inner dashes");
+}
+
+std::vector<model::IpAddress> ReadAddresses(ObjectReader& spec) {
+  std::vector<model::IpAddress> addresses;
+  const std::vector<Field> elements = spec.List("ipNetworks");
+  for (const Field& element : elements) {
+    const std::optional<std::string> text = ReadString(element, spec.faults());
+    if (!text) continue;
+    const absl::StatusOr<model::Cidr> cidr = model::Cidr::Parse(*text);
+    if (!cidr.ok()) {
+      spec.faults().Add(*element.node, element.path,
+                        fmt::format("'{}' is not an address or a network", *text));
+    } else if (!cidr->IsHost()) {
+      spec.faults().Add(*element.node, element.path,
+                        fmt::format("'{}' is not a single address (/32 or /128)", *text));
+    } else {
+      addresses.push_back(cidr->address());
+    }
+  }
+  if (elements.empty()) spec.Fault("ipNetworks", "missing or empty");
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
+}
+
+void CheckGateway(ObjectReader& spec, std::string_view name, model::IpFamily family) {
+  const std::string text = spec.StringOrEmpty(name);
+  if (text.empty()) return;
+  const absl::StatusOr<model::IpAddress> address = model::IpAddress::Parse(text);
+  if (!address.ok() || address->family() != family) {
+    spec.Fault(name, fmt::format("'{}' is not an IPv{} address", text, static_cast<int>(family)));
+  }
+}
+
+std::optional<model::Protocol> ReadPortProtocol(ObjectReader& port) {
+  const std::string text = port.StringOrEmpty("protocol");
+  const absl::StatusOr<model::Protocol> protocol = model::Protocol::Parse(text);
+  const bool is_name = !text.empty() && (text[0] < '0' || text[0] > '9');
+  if (protocol.ok() && is_name && protocol->HasPorts()) return *protocol;
+  port.Fault("protocol",
+             text.empty() ? "missing" : fmt::format("'{}' is none of TCP, UDP and SCTP", text));
+  return std::nullopt;
+}
+
+std::vector<model::NamedPort> ReadNamedPorts(ObjectReader& spec) {
+  std::vector<model::NamedPort> ports;
+  for (const Field& element : spec.List("ports")) {
+    ObjectReader port(element, spec.faults());
+    const std::string name = port.StringOrEmpty("name");
+    static_cast<void>(port.Integer("hostPort", 0, 65535));
+    static_cast<void>(port.StringOrEmpty("hostIP"));
+    // Without a name it is a mapping from a port of the host, which is not for rules.
+    if (name.empty()) continue;
+    if (!model::IsValidPortName(name)) {
+      port.Fault("name", fmt::format("'{}' is not a port's name", name));
+    }
+    const std::optional<model::Protocol> protocol = ReadPortProtocol(port);
+    const std::optional<std::int64_t> number = port.Integer("port", 1, 65535);
+    if (!number) port.Fault("port", "missing");
+    if (protocol && number) {
+      ports.push_back({name, *protocol, static_cast<std::uint16_t>(*number)});
+    }
+  }
+  return ports;
+}
+
+std::vector<model::Cidr> ReadSpoofPrefixes(ObjectReader& spec) {
+  std::vector<model::Cidr> prefixes;
+  for (const Field& element : spec.List("allowSpoofedSourcePrefixes")) {
+    const std::optional<std::string> text = ReadString(element, spec.faults());
+    if (!text) continue;
+    const absl::StatusOr<model::Cidr> cidr = model::Cidr::Parse(*text);
+    if (cidr.ok()) {
+      prefixes.push_back(*cidr);
+    } else {
+      spec.faults().Add(*element.node, element.path,
+                        fmt::format("'{}' is not an address or a network", *text));
+    }
+  }
+  return prefixes;
+}
+
+std::string ReadInterfaceName(ObjectReader& spec) {
+  std::string name = spec.StringOrEmpty("interfaceName");
+  if (name.empty()) {
+    spec.Fault("interfaceName", "missing");
+  } else if (!IsInterfaceName(name)) {
+    spec.Fault("interfaceName", fmt::format("'{}' is not an interface's name", name));
+  }
+  return name;
+}
+
+}  // namespace
+
+std::vector<std::string> ReadProfileNames(ObjectReader& spec, std::string_view name) {
+  std::vector<std::string> profiles;
+  for (const Field& element : spec.List(name)) {
+    std::optional<std::string> text = ReadString(element, spec.faults());
+    if (!text) continue;
+    if (const auto problem = CheckProfileName(*text)) {
+      spec.faults().Add(*element.node, element.path, *problem);
+      continue;
+    }
+    profiles.push_back(*std::move(text));
+  }
+  return profiles;
+}
+
+model::WorkloadEndpoint ReadWorkloadEndpointSpec(const Field& field,
+                                                 const WorkloadEndpointName& name,
+                                                 const std::string& namespace_name,
+                                                 const model::LabelSet& labels, Faults& faults) {
+  ObjectReader spec(field, faults);
+  CheckAgainstName(spec, name);
+  model::WorkloadEndpoint endpoint;
+  endpoint.interface_name = ReadInterfaceName(spec);
+  endpoint.addresses = ReadAddresses(spec);
+  CheckGateway(spec, "ipv4Gateway", model::IpFamily::kV4);
+  CheckGateway(spec, "ipv6Gateway", model::IpFamily::kV6);
+  if (const std::string mac = spec.StringOrEmpty("mac"); !mac.empty() && !IsMacAddress(mac)) {
+    spec.Fault("mac", fmt::format("'{}' is not a MAC address", mac));
+  }
+  endpoint.profiles = ReadProfileNames(spec, "profiles");
+  endpoint.ports = ReadNamedPorts(spec);
+  endpoint.allow_spoofed_source_prefixes = ReadSpoofPrefixes(spec);
+
+  const std::string account = spec.StringOrEmpty("serviceAccountName");
+  if (!account.empty()) {
+    if (const auto problem = CheckResourceName(account)) spec.Fault("serviceAccountName", *problem);
+  }
+  endpoint.labels = labels;
+  ForceEndpointLabels(endpoint.labels, namespace_name, name.orchestrator, account);
+  spec.RefuseMisspelt();
+  return endpoint;
+}
+
+}  // namespace felix::datastore

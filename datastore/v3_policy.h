@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "datastore/client_defaults.h"
+#include "datastore/object_reader.h"
+#include "model/policy.h"
+
+namespace felix::datastore {
+
+// Those parts of a policy that decide what it covers, each absent if this version of the object
+// does not say it legibly.
+struct PolicyParts {
+  std::optional<std::string> tier;
+  std::optional<std::optional<double>> order;
+  std::optional<model::Selector> selector;
+  std::optional<PolicyTypes> types;
+
+  bool operator==(const PolicyParts&) const = default;
+};
+
+struct ReadPolicyResult {
+  model::Policy policy;  // of use only if no fault was added
+  PolicyParts parts;     // whatever could be read, also beside faults
+};
+
+// Reads the spec of a NetworkPolicy (in that namespace) or GlobalNetworkPolicy (namespace empty).
+[[nodiscard]] ReadPolicyResult ReadPolicySpec(const Field& spec, const std::string& namespace_name,
+                                              Faults& faults);
+
+}  // namespace felix::datastore

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "felix/config.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "fmt/format.h"
+
+#include "felix/config_parameters.h"
+#include "model/base/check.h"
+#include "model/base/strings.h"
+
+namespace felix {
+namespace {
+
+using Values = ConfigSources::Values;
+using SettingMap = std::map<std::string, Setting, std::less<>>;
+
+class Resolver {
+ public:
+  Resolver(const ConfigSources& sources, Config& config) : sources_(sources), config_(config) {}
+
+  void Run() {
+    for (const Parameter& parameter : Parameters()) {
+      if (parameter.change == ParameterChange::kNoEffect) continue;
+      config_.settings[std::string(parameter.name)] = {DefaultOf(parameter),
+                                                       ConfigSource::kDefault};
+    }
+    for (const std::string& warning : sources_.file_warnings) {
+      config_.warnings.push_back(
+          fmt::format("{}: {}", ConfigSourceName(ConfigSource::kFile), warning));
+    }
+    // Weakest first: a stronger source overwrites.
+    Hear(ConfigSource::kCluster, sources_.cluster);
+    Hear(ConfigSource::kHost, sources_.host);
+    Hear(ConfigSource::kFile, sources_.file);
+    Hear(ConfigSource::kEnvironment, sources_.environment);
+    Hear(ConfigSource::kCommandLine, sources_.command_line);
+  }
+
+ private:
+  std::string DefaultOf(const Parameter& parameter) const {
+    const auto found = sources_.defaults.find(std::string(parameter.name));
+    return found != sources_.defaults.end() ? found->second : std::string(parameter.default_value);
+  }
+
+  void Hear(ConfigSource source, const Values& values) {
+    for (const auto& [name, raw] : values) {
+      const std::string_view text = ToStd(absl::StripAsciiWhitespace(ToAbsl(raw)));
+      if (text.empty()) continue;
+      if (const Parameter* parameter = FindParameter(name); parameter != nullptr) {
+        HearKnown(source, *parameter, text);
+      } else {
+        WarnUnknown(source, name);
+      }
+    }
+  }
+
+  void HearKnown(ConfigSource source, const Parameter& parameter, std::string_view text) {
+    const bool from_datastore = source == ConfigSource::kHost || source == ConfigSource::kCluster;
+    if (from_datastore && parameter.scope == ParameterScope::kLocal) {
+      config_.warnings.push_back(fmt::format("{}: {} cannot be set in the datastore, ignored",
+                                             ConfigSourceName(source), parameter.name));
+      return;
+    }
+    if (parameter.change == ParameterChange::kNoEffect) {
+      config_.remarks.push_back(fmt::format("{}: {} has no effect in this program",
+                                            ConfigSourceName(source), parameter.name));
+      return;
+    }
+    absl::StatusOr<std::string> value = ParseParameterValue(parameter, text);
+    if (!value.ok()) {
+      value = DefaultOf(parameter);
+      config_.warnings.push_back(
+          fmt::format("{}: {} = \"{}\" is {}; the default \"{}\" is used instead",
+                      ConfigSourceName(source), parameter.name, text,
+                      ToStd(ParseParameterValue(parameter, text).status().message()), *value));
+    }
+    config_.settings[std::string(parameter.name)] = {*std::move(value), source};
+  }
+
+  void WarnUnknown(ConfigSource source, std::string_view name) {
+    const std::string_view nearest = NearestParameterName(name);
+    config_.warnings.push_back(
+        fmt::format("{}: unknown parameter {}{}", ConfigSourceName(source), name,
+                    nearest.empty() ? "" : fmt::format(", did you mean {}?", nearest)));
+  }
+
+  const ConfigSources& sources_;
+  Config& config_;
+};
+
+// Typed views of canonical text. What does not fit was not canonical, which is our fault alone.
+class Reader {
+ public:
+  explicit Reader(const SettingMap& settings) : settings_(settings) {}
+
+  const std::string& Text(std::string_view name) const {
+    const auto setting = settings_.find(name);
+    FELIX_CHECK(setting != settings_.end(), "a parameter is missing from the table of parameters");
+    return setting->second.value;
+  }
+  bool Bool(std::string_view name) const { return Text(name) == "true"; }
+  double Number(std::string_view name) const {
+    double value = 0;
+    FELIX_CHECK(absl::SimpleAtod(Text(name), &value), "not a number");
+    return value;
+  }
+  std::chrono::microseconds Duration(std::string_view name, double unit_in_seconds) const {
+    return std::chrono::microseconds(std::llround(Number(name) * unit_in_seconds * 1e6));
+  }
+  template <typename Unsigned>
+  Unsigned Integer(std::string_view name) const {
+    return static_cast<Unsigned>(Number(name));
+  }
+  std::uint32_t Mask(std::string_view name) const {
+    std::uint32_t value = 0;
+    FELIX_CHECK(absl::SimpleHexAtoi(Text(name), &value), "not a mask");
+    return value;
+  }
+  // The enumerators in the order of the choices.
+  template <typename Enum>
+  Enum OneOf(std::string_view name) const {
+    const Parameter* parameter = FindParameter(name);
+    FELIX_CHECK(parameter != nullptr, "not in the table of parameters");
+    std::uint8_t index = 0;
+    for (const absl::string_view choice : absl::StrSplit(ToAbsl(parameter->detail), ',')) {
+      if (ToStd(choice) == Text(name)) return static_cast<Enum>(index);
+      ++index;
+    }
+    base::CheckFailed(__FILE__, __LINE__, "OneOf", "a value that is not among the choices");
+  }
+
+ private:
+  const SettingMap& settings_;
+};
+
+compiler::Options ReadCompilerOptions(const Reader& read) {
+  compiler::Options options;
+  options.hostname = read.Text("FelixHostname");
+  options.interface_prefixes.clear();
+  for (const absl::string_view prefix : absl::StrSplit(read.Text("InterfacePrefix"), ',')) {
+    options.interface_prefixes.emplace_back(prefix);
+  }
+  options.ipv6_support = read.Bool("Ipv6Support");
+  options.insert_mode = read.OneOf<compiler::InsertMode>("ChainInsertMode");
+  options.filter_allow_action = read.OneOf<compiler::AllowAction>("IptablesFilterAllowAction");
+  options.filter_deny_action = read.OneOf<compiler::DenyAction>("IptablesFilterDenyAction");
+  options.endpoint_to_host_action =
+      read.OneOf<compiler::EndpointToHostAction>("DefaultEndpointToHostAction");
+  options.invalid_policy_action = read.OneOf<compiler::InvalidPolicyAction>("InvalidPolicyAction");
+  options.mark_mask = read.Mask("IptablesMarkMask");
+  options.disable_conntrack_invalid_check = read.Bool("DisableConntrackInvalidCheck");
+  options.allow_vxlan_from_workloads = read.Bool("AllowVXLANPacketsFromWorkloads");
+  options.allow_ipip_from_workloads = read.Bool("AllowIPIPPacketsFromWorkloads");
+  options.vxlan_port = read.Integer<std::uint16_t>("VXLANPort");
+  options.workload_source_spoofing = read.Text("WorkloadSourceSpoofing") == "Any";
+  options.log_prefix = read.Text("LogPrefix");
+  return options;
+}
+
+}  // namespace
+
+std::string_view ConfigSourceName(ConfigSource source) {
+  switch (source) {
+    case ConfigSource::kCommandLine:
+      return "command line";
+    case ConfigSource::kEnvironment:
+      return "environment";
+    case ConfigSource::kFile:
+      return "configuration file";
+    case ConfigSource::kHost:
+      return "datastore, this host";
+    case ConfigSource::kCluster:
+      return "datastore, all hosts";
+    case ConfigSource::kDefault:
+      return "default";
+  }
+  return "default";
+}
+
+ConfigSources::Values ConfigFromEnvironment(const char* const* environment) {
+  constexpr std::string_view kPrefix = "felix_";
+  Values values;
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view variable = *environment;
+    const std::size_t equals = variable.find('=');
+    if (equals == std::string_view::npos || equals <= kPrefix.size()) continue;
+    if (!absl::StartsWithIgnoreCase(ToAbsl(variable), ToAbsl(kPrefix))) continue;
+    values[std::string(variable.substr(kPrefix.size(), equals - kPrefix.size()))] =
+        std::string(variable.substr(equals + 1));
+  }
+  return values;
+}
+
+std::string SystemHostname() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return {};
+  return absl::AsciiStrToLower(absl::StripAsciiWhitespace(name.data()));
+}
+
+Config Config::Resolve(const ConfigSources& sources) {
+  Config config;
+  Resolver(sources, config).Run();
+  const Reader read(config.settings);
+  config.compiler = ReadCompilerOptions(read);
+  config.datastore = read.Text("Datastore");
+  config.datastore_type = read.Text("DatastoreType");
+  config.iptables_refresh_interval = read.Duration("IptablesRefreshInterval", 1);
+  config.ipsets_refresh_interval = read.Duration("IpsetsRefreshInterval", 1);
+  config.max_ipset_size = read.Integer<std::uint32_t>("MaxIpsetSize");
+  config.iptables_lock_path = read.Text("IptablesLockFilePath");
+  config.iptables_lock_timeout = read.Duration("IptablesLockTimeoutSecs", 1);
+  config.iptables_lock_probe_interval = read.Duration("IptablesLockProbeIntervalMillis", 1e-3);
+  config.log_severity_screen = read.Text("LogSeverityScreen");
+  config.log_severity_file = read.Text("LogSeverityFile");
+  config.log_file_path = read.Text("LogFilePath");
+  return config;
+}
+
+std::vector<ConfigChange> Changes(const Config& before, const Config& after) {
+  std::vector<ConfigChange> changes;
+  for (const auto& [name, setting] : after.settings) {
+    const Setting& old = before.settings.find(name)->second;
+    if (old.value == setting.value) continue;
+    const Parameter* parameter = FindParameter(name);
+    changes.push_back({.name = name,
+                       .before = old,
+                       .after = setting,
+                       .needs_restart = parameter->change == ParameterChange::kRestart});
+  }
+  return changes;
+}
+
+}  // namespace felix

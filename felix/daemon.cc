@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "felix/daemon.h"
+
+#include <poll.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+#include "datastore/file_source.h"
+#include "felix/config_file.h"
+#include "felix/failure_log.h"
+#include "felix/host_kernel.h"
+#include "felix/once_report.h"
+#include "model/base/status_macros.h"
+#include "model/base/strings.h"
+
+namespace felix {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+absl::StatusOr<std::unique_ptr<HostKernel>> OpenKernelFor(const Config& config) {
+  UseLockFile(config);
+  HostKernelOptions options;
+  options.lock_timeout = duration_cast<milliseconds>(config.iptables_lock_timeout);
+  options.lock_probe_interval = duration_cast<milliseconds>(config.iptables_lock_probe_interval);
+  return OpenHostKernel(options);
+}
+
+absl::Status NoDatastore(const Config& config) {
+  const Setting& type = config.settings.find("DatastoreType")->second;
+  if (type.source == ConfigSource::kDefault) {
+    return absl::InvalidArgumentError(
+        "no datastore is configured (give --datastore file:DIR, FELIX_DATASTORE, or Datastore in "
+        "the configuration file)");
+  }
+  return absl::UnimplementedError(fmt::format(
+      "datastore type {} is not supported by this build (give --datastore file:DIR)", type.value));
+}
+
+bool IsTransient(const ApplyReport& report) {
+  if (report.waiting != 0) return false;
+  for (const ApplyReport::Failure& failure : report.failures) {
+    if (!absl::IsAborted(failure.status) && !absl::IsUnavailable(failure.status)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<ConfigSources> ReadConfigSources(const ConfigInputs& inputs) {
+  ConfigSources sources;
+  sources.command_line = inputs.command_line;
+  sources.environment = inputs.environment;
+  sources.defaults = inputs.defaults;
+  sources.defaults["FelixHostname"] = SystemHostname();
+  absl::StatusOr<ConfigFile> file = ReadConfigFile(inputs.file_path);
+  if (file.ok()) {
+    sources.file = std::move(file->values);
+    sources.file_warnings = std::move(file->warnings);
+  } else if (inputs.file_must_exist || !absl::IsNotFound(file.status())) {
+    return file.status();
+  }
+  return sources;
+}
+
+void UseLockFile(const Config& config) {
+  const Setting& path = config.settings.find("IptablesLockFilePath")->second;
+  if (path.source == ConfigSource::kDefault || path.value.empty()) return;
+  setenv("XTABLES_LOCKFILE", path.value.c_str(), 1);
+}
+
+LogSettings LogSettingsOf(const Config& config) {
+  return {.screen_severity = config.log_severity_screen,
+          .file_severity = config.log_severity_file,
+          .file_path = config.log_file_path};
+}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Make(const Clock& clock, ConfigInputs inputs,
+                                                     ConfigSources sources) {
+  const Config config = Config::Resolve(sources);
+  if (config.compiler.hostname.empty()) {
+    return absl::InvalidArgumentError("this host has no name (give --hostname NAME)");
+  }
+  if (config.datastore.empty()) return NoDatastore(config);
+  FELIX_ASSIGN_OR_RETURN(std::unique_ptr<datastore::Source> source,
+                         datastore::MakeSource(config.datastore));
+  return std::unique_ptr<Daemon>(
+      new Daemon(clock, std::move(inputs), std::move(sources), std::move(source)));
+}
+
+Daemon::Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
+               std::unique_ptr<datastore::Source> source)
+    : clock_(clock),
+      inputs_(std::move(inputs)),
+      engine_(clock, std::move(sources), OpenKernelFor),
+      log_settings_(LogSettingsOf(engine_.config())),
+      failure_log_(clock),
+      arrivals_(clock, queue_),
+      source_(std::move(source)) {}
+
+Daemon::~Daemon() {
+  source_->Stop();
+}
+
+void Daemon::Wait(std::optional<Clock::TimePoint> until) {
+  std::array<pollfd, 2> watched = {pollfd{queue_.event_fd(), POLLIN, 0},
+                                   pollfd{signals_.fd(), POLLIN, 0}};
+  if (!until) {
+    static_cast<void>(ppoll(watched.data(), watched.size(), nullptr, nullptr));  // or a signal
+    return;
+  }
+  const microseconds left = std::max(*until - clock_.Now(), microseconds::zero());
+  const auto seconds = duration_cast<std::chrono::seconds>(left);
+  const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count() * 1000};
+  static_cast<void>(ppoll(watched.data(), watched.size(), &timeout, nullptr));  // as above
+}
+
+void Daemon::Hear() {
+  if (const std::optional<Clock::TimePoint> arrival = arrivals_.Take()) {
+    engine_.NoteArrival(*arrival);
+  }
+  datastore::UpdateQueue::Pending pending = queue_.Drain();
+  for (auto& [id, refusal] : pending.refusals) engine_.OnRefusal(id, std::move(refusal));
+  if (!pending.updates.empty()) engine_.OnUpdates(std::move(pending.updates));
+  if (pending.in_sync_marks != 0) engine_.OnInSync();
+  if (!pending.source_status.ok()) engine_.OnLost(pending.source_status);
+}
+
+bool Daemon::HearSignals() {
+  while (const std::optional<int> signal = signals_.Next()) {
+    if (*signal != SIGHUP) {
+      spdlog::info("stopping on signal {}, what the kernel holds stays", *signal);
+      return false;
+    }
+    Reload();
+  }
+  return true;
+}
+
+void Daemon::Reload() {
+  spdlog::info("reading everything anew");
+  absl::StatusOr<ConfigSources> sources = ReadConfigSources(inputs_);
+  if (sources.ok()) {
+    engine_.Reconfigure(*std::move(sources));
+  } else {
+    spdlog::error("the configuration stays as it is: {}", ToStd(sources.status().message()));
+  }
+  // A file that was moved away is let go in any case.
+  log_settings_ = {};
+  ReopenLogIfChanged();
+  engine_.Resync();
+  source_->Resync();
+}
+
+void Daemon::LogSourceIfChanged() {
+  const absl::Status& status = engine_.source_status();
+  if (status == logged_source_status_) return;
+  logged_source_status_ = status;
+  if (status.ok()) {
+    spdlog::info("the datastore can be read again");
+  } else {
+    spdlog::warn("the datastore cannot be read, what is known stays in force: {}",
+                 ToStd(status.message()));
+  }
+}
+
+void Daemon::ReopenLogIfChanged() {
+  LogSettings settings = LogSettingsOf(engine_.config());
+  if (settings == log_settings_) return;
+  log_settings_ = std::move(settings);
+  if (const absl::Status status = ConfigureLog(log_settings_); !status.ok()) {
+    spdlog::error("{}", ToStd(status.message()));
+  }
+}
+
+absl::Status Daemon::Run() {
+  FELIX_RETURN_IF_ERROR(source_->Start(arrivals_));
+  spdlog::info("started: host={} datastore={}", engine_.config().compiler.hostname,
+               engine_.config().datastore);
+  while (HearSignals()) {
+    Hear();
+    LogSourceIfChanged();
+    const std::uint64_t applies = engine_.applies();
+    FELIX_RETURN_IF_ERROR(engine_.Step());
+    if (engine_.applies() != applies) failure_log_.Hear(engine_.last_outcome()->report);
+    ReopenLogIfChanged();
+    Wait(engine_.NextDue());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Daemon::OnceRound(Clock::TimePoint start, OnceFigures& figures) {
+  if (!HearSignals()) return absl::CancelledError("interrupted");
+  Hear();
+  const bool was_in_sync = figures.read_time != microseconds::zero();
+  if (!engine_.in_sync()) {
+    const absl::Status& lost = engine_.source_status();
+    if (lost.ok()) return false;
+    return absl::Status(
+        lost.code(), ToAbsl(fmt::format("cannot read the datastore: {}", ToStd(lost.message()))));
+  }
+  if (!was_in_sync) figures.read_time = clock_.Now() - start;
+  const std::uint64_t applies = engine_.applies();
+  FELIX_RETURN_IF_ERROR(engine_.Step());
+  if (engine_.applies() == applies) return false;
+  const ApplyReport& report = engine_.last_outcome()->report;
+  figures.Add(report);
+  if (report.ok()) return !report.unfinished;
+  if (!IsTransient(report)) return absl::UnavailableError(Describe(report));
+  return false;
+}
+
+absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
+  const Clock::TimePoint start = clock_.Now();
+  const Clock::TimePoint deadline = start + timeout;
+  Clock::TimePoint say_something = start + std::chrono::seconds(1);
+  OnceFigures figures;
+  FELIX_RETURN_IF_ERROR(source_->Start(arrivals_));
+  for (;;) {
+    FELIX_ASSIGN_OR_RETURN(const bool done, OnceRound(start, figures));
+    if (done) break;
+    const Clock::TimePoint now = clock_.Now();
+    if (now >= deadline) return TooLate(timeout);
+    if (now >= say_something) {
+      say_something += std::chrono::seconds(1);
+      fmt::print(stderr, "felix: {}, {} objects so far\n",
+                 engine_.in_sync() ? "applying" : "reading the datastore",
+                 engine_.graph().store().size());
+    }
+    const Clock::TimePoint latest = std::min(deadline, say_something);
+    Wait(std::min(engine_.NextDue().value_or(latest), latest));
+  }
+  figures.total_time = clock_.Now() - start;
+  if (const auto* files = dynamic_cast<const datastore::FileSource*>(source_.get())) {
+    for (const auto& [kind, count] : files->IgnoredKinds()) figures.ignored[kind] = count;
+  }
+  return OnceJson(engine_, figures);
+}
+
+absl::Status Daemon::TooLate(std::chrono::seconds timeout) const {
+  const std::string state = engine_.last_outcome() ? Describe(engine_.last_outcome()->report)
+                                                   : "the datastore is not complete";
+  return absl::DeadlineExceededError(
+      fmt::format("gave up after {} s (--once-timeout allows more): {}", timeout.count(), state));
+}
+
+}  // namespace felix

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "datastore/source.h"
+#include "datastore/update_queue.h"
+#include "felix/arrival_sink.h"
+#include "felix/clock.h"
+#include "felix/config.h"
+#include "felix/engine.h"
+#include "felix/failure_log.h"
+#include "felix/log.h"
+#include "felix/once_report.h"
+#include "felix/signals.h"
+
+namespace felix {
+
+// Where configuration comes from outside the datastore.
+struct ConfigInputs {
+  ConfigSources::Values command_line;
+  ConfigSources::Values environment;
+  ConfigSources::Values defaults;  // in place of built-in ones
+  std::string file_path = "/etc/calico/felix.cfg";
+  bool file_must_exist = false;  // it was asked for
+};
+
+// Reads the file; the rest is as given. Errors: a file that is there cannot be read.
+[[nodiscard]] absl::StatusOr<ConfigSources> ReadConfigSources(const ConfigInputs& inputs);
+
+// The iptables tools, and we, have the path of their lock from the environment (XTABLES_LOCKFILE);
+// this puts it there if the configuration names one.
+void UseLockFile(const Config& config);
+
+[[nodiscard]] LogSettings LogSettingsOf(const Config& config);
+
+// The program: a source on its thread, a queue, and the engine on the calling thread, with the
+// signals. Builds them in this order, ends them in reverse. Ending leaves the kernel as it is.
+class Daemon {
+ public:
+  // Errors: no usable datastore address.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Make(const Clock& clock, ConfigInputs inputs,
+                                                      ConfigSources sources);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Works until SIGTERM or SIGINT, which is OK. Errors: the kernel cannot be opened; nothing could
+  // be written for too long; the source does not start.
+  absl::Status Run();
+
+  // Reads the datastore once, applies it, and tells about it as one line of JSON. Errors: the
+  // source cannot be read, something cannot be applied, it takes too long, a signal came.
+  absl::StatusOr<std::string> RunOnce(std::chrono::seconds timeout);
+
+ private:
+  Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
+         std::unique_ptr<datastore::Source> source);
+
+  // Waits for the queue, a signal, or `until`.
+  void Wait(std::optional<Clock::TimePoint> until);
+  void Hear();
+  // False if the process is to end.
+  bool HearSignals();
+  void Reload();
+  void ReopenLogIfChanged();
+  void LogSourceIfChanged();
+  // One turn of a single run; true if everything is applied.
+  absl::StatusOr<bool> OnceRound(Clock::TimePoint start, OnceFigures& figures);
+  [[nodiscard]] absl::Status TooLate(std::chrono::seconds timeout) const;
+
+  const Clock& clock_;
+  ConfigInputs inputs_;
+  Signals signals_;
+  Engine engine_;
+  LogSettings log_settings_;
+  FailureLog failure_log_;
+  absl::Status logged_source_status_;
+  datastore::UpdateQueue queue_;
+  ArrivalSink arrivals_;
+  std::unique_ptr<datastore::Source> source_;
+};
+
+}  // namespace felix

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+#include "felix/check.h"
+#include "felix/cleanup.h"
+#include "felix/clock.h"
+#include "felix/config.h"
+#include "felix/config_parameters.h"
+#include "felix/daemon.h"
+#include "felix/failure_log.h"
+#include "felix/host_kernel.h"
+#include "felix/log.h"
+#include "felix/version.h"
+#include "model/base/strings.h"
+
+namespace felix {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+constexpr std::chrono::seconds kCleanupLockTimeout{10};
+
+constexpr const char* kExamples = R"(
+Examples:
+  felix --datastore file:/etc/felix/resources
+      enforce what the directory says, and follow it
+  felix --once --datastore file:/etc/felix/resources
+      enforce it once and print what was done as JSON
+  FELIX_LOGSEVERITYSCREEN=debug felix -c /etc/calico/felix.cfg
+      the same parameters from the environment and a file
+  felix check
+      does this kernel have what it takes?
+  felix cleanup --dry-run
+      what would go if everything of ours were removed?
+
+Exit status: 0 done, 1 failed, 2 wrong usage.)";
+
+struct CommandLine {
+  ConfigInputs inputs;
+  std::string datastore;
+  std::string hostname;
+  std::string log_level;
+  bool once = false;
+  int once_timeout_seconds = 30;
+  bool dry_run = false;
+  std::string output = "text";
+};
+
+int Fail(const absl::Status& status) {
+  const std::string_view message = ToStd(status.message());
+  const std::string hint = HintFor(status);
+  // Some messages carry their hint already.
+  const bool hinted = message.find(hint) != std::string_view::npos;
+  fmt::print(stderr, "felix: {}{}\n", EscapeControlCharacters(message), hinted ? "" : hint);
+  return kFailed;
+}
+
+// Prints the answer; a reader that is gone must not look like success.
+int Answer(std::string_view text, int exit_status) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return exit_status;
+  }
+  return Fail(absl::ErrnoToStatus(errno, "cannot write to standard output"));
+}
+
+// The configuration outside the datastore, with the log as it wants it.
+absl::StatusOr<ConfigSources> Configure(const CommandLine& command_line) {
+  absl::StatusOr<ConfigSources> sources = ReadConfigSources(command_line.inputs);
+  if (!sources.ok()) return sources;
+  const Config config = Config::Resolve(*sources);
+  LogSettings settings = LogSettingsOf(config);
+  if (const absl::Status status = ConfigureLog(settings); !status.ok()) {
+    spdlog::error("{}", ToStd(status.message()));
+  }
+  return sources;
+}
+
+int RunDaemon(const CommandLine& command_line) {
+  absl::StatusOr<ConfigSources> sources = Configure(command_line);
+  if (!sources.ok()) return Fail(sources.status());
+  const SystemClock clock;
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
+      Daemon::Make(clock, command_line.inputs, *std::move(sources));
+  if (!daemon.ok()) return Fail(daemon.status());
+  if (!command_line.once) {
+    const absl::Status status = (*daemon)->Run();
+    return status.ok() ? kDone : Fail(status);
+  }
+  const absl::StatusOr<std::string> report =
+      (*daemon)->RunOnce(std::chrono::seconds(command_line.once_timeout_seconds));
+  if (!report.ok()) return Fail(report.status());
+  return Answer(*report + "\n", kDone);
+}
+
+int RunCleanup(const CommandLine& command_line) {
+  const absl::StatusOr<ConfigSources> sources = Configure(command_line);
+  if (!sources.ok()) return Fail(sources.status());
+  UseLockFile(Config::Resolve(*sources));
+  HostKernelOptions options;
+  options.lock_timeout = kCleanupLockTimeout;
+  const absl::StatusOr<std::unique_ptr<HostKernel>> kernel = OpenHostKernel(options);
+  if (!kernel.ok()) return Fail(kernel.status());
+  const CleanupReport report = Cleanup(**kernel, command_line.dry_run);
+  std::string text;
+  for (const std::string& line : report.lines) text += line + "\n";
+  if (const int written = Answer(text, kDone); written != kDone) return written;
+  if (!report.status.ok()) return Fail(report.status);
+  if (report.destroys_refused != 0) {
+    fmt::print(stderr, "felix: {} sets stay, since rules of others name them\n",
+               report.destroys_refused);
+    return kFailed;
+  }
+  return kDone;
+}
+
+int RunCheck(const CommandLine& command_line) {
+  const absl::StatusOr<ConfigSources> sources = Configure(command_line);
+  if (!sources.ok()) return Fail(sources.status());
+  const std::vector<CheckedFeature> features =
+      CheckFeatures(Config::Resolve(*sources).compiler.ipv6_support);
+  const std::string answer =
+      command_line.output == "json" ? CheckJson(features) + "\n" : CheckText(features);
+  return Answer(answer, IsSufficient(features) ? kDone : kFailed);
+}
+
+std::string VersionText() {
+  const Version version = BuildVersion();
+  return fmt::format("Version:    {}\nCommit:     {}\nBuild date: {}", version.version,
+                     version.commit, version.build_date);
+}
+
+int Main(int argc, char** argv) {
+  CommandLine command_line;
+  CLI::App app("Enforces the network policy of a cluster on this host, with iptables and ipset.",
+               "felix");
+  app.footer(kExamples);
+  app.set_version_flag("--version", VersionText(), "print version, commit and build date");
+  const CLI::Option* file =
+      app.add_option("-c,--config-file", command_line.inputs.file_path,
+                     "configuration file, Name = value (default /etc/calico/felix.cfg)");
+  app.add_option("--datastore", command_line.datastore,
+                 "where the cluster's objects come from: file:DIR");
+  app.add_option("--hostname", command_line.hostname,
+                 "the name of this host in the datastore (default: its own)")
+      ->check([](const std::string& name) {
+        const absl::Status status =
+            ParseParameterValue(*FindParameter("FelixHostname"), name).status();
+        return std::string(status.message());
+      });
+  app.add_option("--log-level", command_line.log_level,
+                 "TRACE, DEBUG, INFO, WARNING, ERROR or FATAL, on standard error")
+      ->check(
+          CLI::IsMember({"TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "FATAL"}, CLI::ignore_case));
+  app.add_flag("--once", command_line.once,
+               "apply what the datastore says now, print a line of JSON, end");
+  app.add_option("--once-timeout", command_line.once_timeout_seconds,
+                 "seconds that --once may take (default 30)")
+      ->check(CLI::Range(1, 86400));
+  app.require_subcommand(0, 1);
+  CLI::App* cleanup =
+      app.add_subcommand("cleanup", "remove all rules and sets of ours, and nothing else");
+  cleanup->add_flag("--dry-run", command_line.dry_run, "only print what would be removed");
+  CLI::App* check = app.add_subcommand("check", "tell whether this kernel has what is needed");
+  check->add_option("-o,--output", command_line.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  for (CLI::App* subcommand : {cleanup, check}) subcommand->fallthrough();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wish) {
+    return app.exit(wish);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "felix: {} (felix --help tells more)\n", error.what());
+    return kUsage;
+  }
+
+  command_line.inputs.file_must_exist = file->count() != 0;
+  command_line.inputs.environment = ConfigFromEnvironment(environ);
+  if (command_line.once || *cleanup || *check) {
+    // The answer counts, not the way there; anybody who asks for more overrules this.
+    command_line.inputs.defaults["LogSeverityScreen"] = "WARNING";
+  }
+  ConfigSources::Values& flags = command_line.inputs.command_line;
+  flags["Datastore"] = command_line.datastore;
+  flags["FelixHostname"] = command_line.hostname;
+  flags["LogSeverityScreen"] = command_line.log_level;
+  if (*cleanup) return RunCleanup(command_line);
+  if (*check) return RunCheck(command_line);
+  return RunDaemon(command_line);
+}
+
+}  // namespace
+}  // namespace felix
+
+int main(int argc, char** argv) {
+  try {
+    return felix::Main(argc, argv);
+  } catch (const std::exception& error) {
+    // Nothing of ours throws, so this is memory or a library; the rules stay in place.
+    std::fprintf(stderr, "felix: unexpected error: %s\n", error.what());
+    return felix::kFailed;
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipset/kernel_sets.h"
+
+#include "fmt/format.h"
+
+#include "model/base/overloaded.h"
+
+namespace felix::ipset {
+namespace {
+
+std::vector<std::string> MemberLines(std::string_view verb, std::string_view name,
+                                     const std::vector<ir::SetMember>& members) {
+  std::vector<std::string> lines;
+  lines.reserve(members.size());
+  for (const ir::SetMember& member : members) {
+    lines.push_back(fmt::format("{} {} {}", verb, name, member.ToString()));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::string_view TypeName(ir::SetKind kind) {
+  switch (kind) {
+    case ir::SetKind::kNet:
+      return "hash:net";
+    case ir::SetKind::kIpPort:
+      return "hash:ip,port";
+  }
+  return "";
+}
+
+std::vector<std::string> ToRestoreLines(const Operation& operation) {
+  using Lines = std::vector<std::string>;
+  return std::visit(
+      Overloaded{
+          [](const CreateSet& create) {
+            return Lines{fmt::format("create {} {} family {} hashsize {} maxelem {}", create.name,
+                                     TypeName(create.kind),
+                                     create.family == model::IpFamily::kV4 ? "inet" : "inet6",
+                                     create.hash_size, create.max_members)};
+          },
+          [](const AddMembers& add) { return MemberLines("add", add.name, add.members); },
+          [](const DeleteMembers& del) { return MemberLines("del", del.name, del.members); },
+          [](const SwapSets& swap) {
+            return Lines{fmt::format("swap {} {}", swap.name, swap.other)};
+          },
+          [](const DestroySet& destroy) { return Lines{fmt::format("destroy {}", destroy.name)}; },
+      },
+      operation);
+}
+
+}  // namespace felix::ipset

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipset/registry.h"
+
+#include <array>
+#include <utility>
+#include <variant>
+
+#include "fmt/format.h"
+
+#include "ipset/set_name.h"
+#include "model/base/check.h"
+#include "model/base/overloaded.h"
+#include "model/base/status_macros.h"
+#include "model/base/strings.h"
+
+namespace felix::ipset {
+namespace {
+
+// A set that cannot be read twice in a row is replaced: another program may have made it in a
+// form that this kernel does not list.
+constexpr int kMaxFailedReads = 2;
+
+}  // namespace
+
+// Collects failures; the first gives the code and the message.
+class Registry::Failures {
+ public:
+  void Add(absl::Status status) {
+    if (count_++ == 0) first_ = std::move(status);
+  }
+  [[nodiscard]] absl::Status status() const {
+    if (count_ < 2) return first_;
+    return {first_.code(),
+            fmt::format("{} (and {} more failures)", ToStd(first_.message()), count_ - 1)};
+  }
+
+ private:
+  std::size_t count_ = 0;
+  absl::Status first_;
+};
+
+Registry::Registry(model::IpFamily family, KernelSets& kernel, const RegistryOptions& options)
+    : family_(family), kernel_(kernel), options_(options) {}
+
+Target Registry::TargetOf(const Entry& entry) const {
+  return Target{entry.name, family_, options_.max_set_size, &entry.desired};
+}
+
+std::string Registry::FreeTemporary() {
+  while (present_.contains(TemporarySetName(family_, next_temporary_))) ++next_temporary_;
+  return TemporarySetName(family_, next_temporary_);
+}
+
+bool Registry::dirty() const {
+  return !listed_ || !dirty_.empty() || removals_pending();
+}
+
+bool Registry::removals_pending() const {
+  return !waiting_.empty() || !doomed_.empty();
+}
+
+void Registry::Stage(const ir::DesiredDelta& delta) {
+  for (const ir::SetKey& key : delta.removed_sets) {
+    if (key.family == family_) StageRemoved(key.id);
+  }
+  for (const auto& [key, set] : delta.new_sets) {
+    if (key.family == family_) StageNew(key.id, set);
+  }
+  for (const auto& [key, change] : delta.changed_sets) {
+    if (key.family == family_) StageChange(key.id, change);
+  }
+}
+
+void Registry::StageNew(const std::string& id, const ir::AddressSet& set) {
+  auto [it, inserted] = entries_.try_emplace(id);
+  Entry& entry = it->second;
+  if (!inserted && entry.desired == set) return;
+  entry.desired = set;
+  if (inserted) entry.name = KernelSetName({family_, id});
+  entry.actual = {};
+  entry.known = listed_ && inserted && !present_.contains(entry.name);
+  const auto holder = holders_.find(entry.name);
+  if (holder == holders_.end() || holder->second == id) doomed_.erase(entry.name);
+  dirty_.insert(id);
+}
+
+void Registry::StageChange(const std::string& id, const ir::MemberChange& change) {
+  const auto it = entries_.find(id);
+  FELIX_CHECK(it != entries_.end(), "members of a set that nobody announced");
+  for (const ir::SetMember& member : change.added) AddMember(it->second, member);
+  for (const ir::SetMember& member : change.removed) RemoveMember(it->second, member);
+  const Entry& entry = it->second;
+  // What is known to be right already needs no apply.
+  const bool settled = entry.known && entry.actual.presence == Presence::kMatching &&
+                       entry.actual.to_add.empty() && entry.actual.to_remove.empty();
+  if (settled) {
+    dirty_.erase(id);
+    waiting_.erase(id);
+  } else {
+    dirty_.insert(id);
+  }
+}
+
+void Registry::StageRemoved(const std::string& id) {
+  const auto it = entries_.find(id);
+  if (it == entries_.end()) return;
+  const std::string name = it->second.name;
+  entries_.erase(it);
+  dirty_.erase(id);
+  waiting_.erase(id);
+  const auto holder = holders_.find(name);
+  if (holder == holders_.end() || holder->second != id) return;
+  if (present_.contains(name)) {
+    doomed_.insert(name);
+  } else {
+    holders_.erase(holder);
+  }
+}
+
+void Registry::RemoveEverything() {
+  std::vector<std::string> ids;
+  ids.reserve(entries_.size());
+  for (const auto& [id, entry] : entries_) ids.push_back(id);
+  for (const std::string& id : ids) StageRemoved(id);
+  Resync();
+}
+
+void Registry::AddMember(Entry& entry, const ir::SetMember& member) {
+  const ir::SetKind kind = entry.desired.kind;
+  for (const ir::SetMember& part : KernelMembers(kind, member)) {
+    if (IsWanted(entry.desired, part)) continue;
+    if (entry.actual.to_remove.erase(part) == 0) entry.actual.to_add.insert(part);
+  }
+  entry.desired.members.insert(member);
+}
+
+void Registry::RemoveMember(Entry& entry, const ir::SetMember& member) {
+  if (entry.desired.members.erase(member) == 0) return;
+  for (const ir::SetMember& part : KernelMembers(entry.desired.kind, member)) {
+    if (IsWanted(entry.desired, part)) continue;
+    if (entry.actual.to_add.erase(part) == 0) entry.actual.to_remove.insert(part);
+  }
+}
+
+absl::Status Registry::List(ApplyStats& stats) {
+  ++stats.kernel_calls;
+  FELIX_ASSIGN_OR_RETURN(const std::vector<std::string> names, kernel_.ListNames());
+  present_.clear();
+  doomed_.clear();
+  waiting_.clear();
+  dirty_.clear();
+  for (const std::string& name : names) {
+    if (IsOurs(family_, name)) present_.insert(name);
+  }
+  doomed_ = present_;
+  absl::btree_map<std::string, std::string> holders;
+  for (auto& [name, id] : holders_) {
+    if (entries_.contains(id) || present_.contains(name)) holders.emplace(name, id);
+  }
+  holders_ = std::move(holders);
+  for (auto& [id, entry] : entries_) {
+    entry.known = !present_.contains(entry.name);
+    entry.actual = {};
+    const auto holder = holders_.find(entry.name);
+    if (holder == holders_.end() || holder->second == id) doomed_.erase(entry.name);
+    dirty_.insert(id);
+  }
+  listed_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Registry::Claim(const std::string& id, const Entry& entry) {
+  const auto [it, inserted] = holders_.try_emplace(entry.name, id);
+  if (it->second == id) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      fmt::format("set {}: set {} has the same name {} in the kernel", id, it->second, entry.name));
+}
+
+absl::Status Registry::Learn(Entry& entry, ApplyStats& stats) {
+  if (entry.known) return absl::OkStatus();
+  ++stats.kernel_calls;
+  const absl::StatusOr<std::optional<SetContent>> content = kernel_.Read(entry.name);
+  if (content.ok()) {
+    entry.failed_reads = 0;
+    entry.actual = Compare(*content, TargetOf(entry));
+  } else {
+    if (++entry.failed_reads < kMaxFailedReads) return content.status();
+    entry.actual = {};
+    entry.actual.presence = Presence::kUnfit;
+  }
+  entry.known = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SetPlan> Registry::PlanEntry(const std::string& id, Entry& entry, Removals removals,
+                                            ApplyStats& stats) {
+  FELIX_RETURN_IF_ERROR(Claim(id, entry));
+  if (entry.desired.members.size() > options_.max_set_size) {
+    return absl::ResourceExhaustedError(fmt::format("set {}: {} members, but at most {} may be",
+                                                    entry.name, entry.desired.members.size(),
+                                                    options_.max_set_size));
+  }
+  FELIX_RETURN_IF_ERROR(Learn(entry, stats));
+  SetPlan plan = Plan(TargetOf(entry), entry.actual, removals, FreeTemporary());
+  if (!plan.temporary.empty()) ++next_temporary_;
+  return plan;
+}
+
+absl::Status Registry::Bring(const std::string& id, Entry& entry, Removals removals,
+                             ApplyStats& stats) {
+  // The second attempt is for a set that somebody else made or destroyed since it was read.
+  constexpr int kAttempts = 2;
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    FELIX_ASSIGN_OR_RETURN(const SetPlan plan, PlanEntry(id, entry, removals, stats));
+    status = absl::OkStatus();
+    if (!plan.empty()) {
+      ++stats.kernel_calls;
+      status = kernel_.Execute(plan.operations);
+    }
+    if (status.ok()) {
+      Confirm(entry, plan, stats);
+      if (plan.leaves_removals) {
+        waiting_.insert(id);
+      } else {
+        waiting_.erase(id);
+      }
+      return status;
+    }
+    Distrust(entry, plan);
+    if (!absl::IsNotFound(status) && !absl::IsAlreadyExists(status)) break;
+  }
+  return status;
+}
+
+void Registry::Confirm(Entry& entry, const SetPlan& plan, ApplyStats& stats) {
+  std::size_t added = 0;
+  std::size_t removed = 0;
+  for (const Operation& operation : plan.operations) {
+    std::visit(
+        Overloaded{
+            [&](const CreateSet& create) { stats.sets_created += create.name == entry.name; },
+            [&](const AddMembers& add) { added += add.members.size(); },
+            [&](const DeleteMembers& del) { removed += del.members.size(); },
+            [&](const SwapSets&) { ++stats.sets_swapped; },
+            [&](const DestroySet& destroy) { stats.sets_destroyed += destroy.name == entry.name; },
+        },
+        operation);
+  }
+  stats.members_added += added;
+  stats.members_removed += removed;
+  present_.insert(entry.name);
+  if (plan.rebuilds) {
+    entry.actual = {};
+    entry.actual.presence = Presence::kMatching;
+    entry.actual.size = added;
+    return;
+  }
+  entry.actual.size += added;
+  entry.actual.size -= removed;
+  entry.actual.to_add.clear();
+  if (!plan.leaves_removals) entry.actual.to_remove.clear();
+}
+
+void Registry::Distrust(Entry& entry, const SetPlan& plan) {
+  entry.known = false;
+  present_.insert(entry.name);
+  if (plan.temporary.empty()) return;
+  present_.insert(plan.temporary);
+  doomed_.insert(plan.temporary);
+}
+
+absl::StatusOr<ApplyStats> Registry::ApplyUpserts(bool tables_change) {
+  ApplyStats stats;
+  failed_sets_.clear();
+  if (!listed_) {
+    if (absl::Status status = List(stats); !status.ok()) {
+      for (const auto& [id, entry] : entries_) failed_sets_.push_back({family_, id});
+      return status;
+    }
+  }
+  Failures failures;
+  const Removals removals = tables_change ? Removals::kLater : Removals::kNow;
+  const std::vector<std::string> ids(dirty_.begin(), dirty_.end());
+  for (const std::string& id : ids) {
+    if (absl::Status status = Bring(id, entries_.at(id), removals, stats); !status.ok()) {
+      failures.Add(std::move(status));
+      failed_sets_.push_back({family_, id});
+      waiting_.erase(id);
+    } else {
+      dirty_.erase(id);
+    }
+  }
+  FELIX_RETURN_IF_ERROR(failures.status());
+  return stats;
+}
+
+absl::StatusOr<ApplyStats> Registry::ApplyRemovals() {
+  ApplyStats stats;
+  if (!listed_) FELIX_RETURN_IF_ERROR(List(stats));
+  Failures failures;
+  const std::vector<std::string> ids(waiting_.begin(), waiting_.end());
+  for (const std::string& id : ids) {
+    // A set that changed again belongs to the next ApplyUpserts.
+    if (dirty_.contains(id)) continue;
+    if (absl::Status status = Bring(id, entries_.at(id), Removals::kNow, stats); !status.ok()) {
+      failures.Add(std::move(status));
+      waiting_.erase(id);
+      dirty_.insert(id);
+    }
+  }
+  DestroyDoomed(stats, failures);
+  FELIX_RETURN_IF_ERROR(failures.status());
+  return stats;
+}
+
+void Registry::DestroyDoomed(ApplyStats& stats, Failures& failures) {
+  const auto deadline = std::chrono::steady_clock::now() + options_.destroy_budget;
+  bool first = true;
+  const std::vector<std::string> names(doomed_.begin(), doomed_.end());
+  for (const std::string& name : names) {
+    if (!first && std::chrono::steady_clock::now() >= deadline) return;
+    first = false;
+    ++stats.kernel_calls;
+    const std::array<Operation, 1> operations = {DestroySet{name}};
+    absl::Status status = kernel_.Execute(operations);
+    doomed_.erase(name);
+    if (status.ok() || absl::IsNotFound(status)) {
+      stats.sets_destroyed += status.ok();
+      present_.erase(name);
+      holders_.erase(name);
+      continue;
+    }
+    ++stats.destroys_refused;
+    if (!absl::IsFailedPrecondition(status)) failures.Add(std::move(status));
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> Registry::DryRun() {
+  ApplyStats unused;
+  if (!listed_) FELIX_RETURN_IF_ERROR(List(unused));
+  std::vector<std::string> lines;
+  absl::btree_set<std::string> ids = dirty_;
+  ids.insert(waiting_.begin(), waiting_.end());
+  for (const std::string& id : ids) {
+    const auto plan = PlanEntry(id, entries_.at(id), Removals::kNow, unused);
+    if (!plan.ok()) {
+      lines.push_back(fmt::format("# {}", ToStd(plan.status().message())));
+      continue;
+    }
+    for (const Operation& operation : plan->operations) {
+      for (std::string& line : ToRestoreLines(operation)) lines.push_back(std::move(line));
+    }
+  }
+  for (const std::string& name : doomed_) lines.push_back(fmt::format("destroy {}", name));
+  return lines;
+}
+
+}  // namespace felix::ipset

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipset/set_reader.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/ipset/ip_set.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "fmt/format.h"
+#include "libmnl/libmnl.h"
+
+#include "model/base/status_macros.h"
+
+namespace felix::ipset {
+namespace {
+
+// The oldest protocol that has all we ask; kernels answer in the version of the question.
+constexpr std::uint8_t kProtocol = IPSET_PROTOCOL_MIN;
+constexpr std::size_t kMaxAttributes = 32;
+// IPSET_ATTR_BITMASK, which older kernel headers lack.
+constexpr int kBitmaskAttribute = 12;
+
+// Attributes of one level by type; null where absent.
+class Attributes {
+ public:
+  Attributes(const void* data, std::size_t length) {
+    std::size_t left = length;
+    const auto* attribute = static_cast<const nlattr*>(data);
+    while (left >= sizeof(nlattr) && mnl_attr_ok(attribute, static_cast<int>(left))) {
+      const std::uint16_t type = mnl_attr_get_type(attribute);
+      if (type < kMaxAttributes) by_type_.at(type) = attribute;
+      left -= std::min<std::size_t>(left, MNL_ALIGN(attribute->nla_len));
+      attribute = mnl_attr_next(attribute);
+    }
+  }
+  explicit Attributes(const nlattr& parent)
+      : Attributes(mnl_attr_get_payload(&parent), mnl_attr_get_payload_len(&parent)) {}
+
+  [[nodiscard]] const nlattr* Find(int type) const {
+    return by_type_.at(static_cast<std::size_t>(type));
+  }
+  [[nodiscard]] bool Has(int type) const { return Find(type) != nullptr; }
+
+  // Integers in network order; nothing if absent or of another size.
+  [[nodiscard]] std::optional<std::uint8_t> U8(int type) const {
+    return Integer<std::uint8_t>(type);
+  }
+  [[nodiscard]] std::optional<std::uint16_t> U16(int type) const {
+    const auto value = Integer<std::uint16_t>(type);
+    if (!value.has_value()) return std::nullopt;
+    return ntohs(*value);
+  }
+  [[nodiscard]] std::uint32_t U32(int type, std::uint32_t fallback) const {
+    const auto value = Integer<std::uint32_t>(type);
+    return value.has_value() ? ntohl(*value) : fallback;
+  }
+  [[nodiscard]] std::string_view Text(int type) const {
+    const nlattr* attribute = Find(type);
+    if (attribute == nullptr) return {};
+    const std::string_view text(static_cast<const char*>(mnl_attr_get_payload(attribute)),
+                                mnl_attr_get_payload_len(attribute));
+    return text.substr(0, text.find('\0'));
+  }
+
+ private:
+  template <typename Int>
+  [[nodiscard]] std::optional<Int> Integer(int type) const {
+    const nlattr* attribute = Find(type);
+    if (attribute == nullptr || mnl_attr_get_payload_len(attribute) != sizeof(Int)) {
+      return std::nullopt;
+    }
+    Int value = 0;
+    std::memcpy(&value, mnl_attr_get_payload(attribute), sizeof(Int));
+    return value;
+  }
+
+  std::array<const nlattr*, kMaxAttributes> by_type_{};
+};
+
+Attributes MessageAttributes(const nlmsghdr& message) {
+  const std::size_t offset = MNL_ALIGN(sizeof(nfgenmsg));
+  const std::size_t length = mnl_nlmsg_get_payload_len(&message);
+  return {mnl_nlmsg_get_payload_offset(&message, offset), length < offset ? 0 : length - offset};
+}
+
+std::uint8_t NetfilterFamily(model::IpFamily family) {
+  return family == model::IpFamily::kV4 ? AF_INET : AF_INET6;
+}
+
+std::optional<model::IpAddress> DecodeAddress(const Attributes& member) {
+  const nlattr* nested = member.Find(IPSET_ATTR_IP);
+  if (nested == nullptr) return std::nullopt;
+  const Attributes address(*nested);
+  if (const nlattr* v4 = address.Find(IPSET_ATTR_IPADDR_IPV4)) {
+    std::uint32_t value = 0;
+    if (mnl_attr_get_payload_len(v4) != sizeof(value)) return std::nullopt;
+    std::memcpy(&value, mnl_attr_get_payload(v4), sizeof(value));
+    return model::IpAddress::V4(ntohl(value));
+  }
+  if (const nlattr* v6 = address.Find(IPSET_ATTR_IPADDR_IPV6)) {
+    std::array<std::uint8_t, 16> value{};
+    if (mnl_attr_get_payload_len(v6) != value.size()) return std::nullopt;
+    std::memcpy(value.data(), mnl_attr_get_payload(v6), value.size());
+    return model::IpAddress::V6(value);
+  }
+  return std::nullopt;
+}
+
+std::optional<ir::SetMember> DecodeMember(ir::SetKind kind, const Attributes& attributes) {
+  const std::optional<model::IpAddress> address = DecodeAddress(attributes);
+  if (!address.has_value() || attributes.U32(IPSET_ATTR_CADT_FLAGS, 0) != 0) return std::nullopt;
+  ir::SetMember member;
+  member.net = model::Cidr::Host(*address);
+  if (kind == ir::SetKind::kNet) {
+    const std::uint8_t length =
+        attributes.U8(IPSET_ATTR_CIDR)
+            .value_or(static_cast<std::uint8_t>(member.net.prefix_length()));
+    if (length > member.net.prefix_length()) return std::nullopt;
+    member.net = model::Cidr(*address, length);
+    return member;
+  }
+  const auto protocol = attributes.U8(IPSET_ATTR_PROTO);
+  const auto port = attributes.U16(IPSET_ATTR_PORT);
+  if (!protocol.has_value() || !port.has_value()) return std::nullopt;
+  member.protocol.number = *protocol;
+  member.port = *port;
+  return member;
+}
+
+void DecodeHeader(const Attributes& message, SetHeader& header) {
+  header.type = std::string(message.Text(IPSET_ATTR_TYPENAME));
+  const std::uint8_t family = message.U8(IPSET_ATTR_FAMILY).value_or(AF_UNSPEC);
+  if (family == AF_INET) header.family = model::IpFamily::kV4;
+  if (family == AF_INET6) header.family = model::IpFamily::kV6;
+  const Attributes data(*message.Find(IPSET_ATTR_DATA));
+  header.hash_size = data.U32(IPSET_ATTR_HASHSIZE, 0);
+  header.max_members = data.U32(IPSET_ATTR_MAXELEM, 0);
+  header.references = data.U32(IPSET_ATTR_REFERENCES, 0);
+  header.plain = !data.Has(IPSET_ATTR_TIMEOUT) && !data.Has(IPSET_ATTR_NETMASK) &&
+                 !data.Has(kBitmaskAttribute) && data.U32(IPSET_ATTR_CADT_FLAGS, 0) == 0;
+}
+
+std::optional<ir::SetKind> KindOf(std::string_view type) {
+  for (const ir::SetKind kind : {ir::SetKind::kNet, ir::SetKind::kIpPort}) {
+    if (TypeName(kind) == type) return kind;
+  }
+  return std::nullopt;
+}
+
+// One message of a dump: the header comes with the first, members with any.
+void DecodeSetMessage(const nlmsghdr& message, SetContent& content) {
+  const Attributes attributes = MessageAttributes(message);
+  if (attributes.Has(IPSET_ATTR_DATA)) DecodeHeader(attributes, content.header);
+  const nlattr* members = attributes.Find(IPSET_ATTR_ADT);
+  const std::optional<ir::SetKind> kind = KindOf(content.header.type);
+  if (members == nullptr || !kind.has_value()) return;
+  std::size_t left = mnl_attr_get_payload_len(members);
+  const auto* entry = static_cast<const nlattr*>(mnl_attr_get_payload(members));
+  while (left >= sizeof(nlattr) && mnl_attr_ok(entry, static_cast<int>(left))) {
+    if (const auto member = DecodeMember(*kind, Attributes(*entry))) {
+      content.members.push_back(*member);
+    } else {
+      ++content.strange_members;
+    }
+    left -= std::min<std::size_t>(left, MNL_ALIGN(entry->nla_len));
+    entry = mnl_attr_next(entry);
+  }
+}
+
+absl::Status ErrorStatus(std::string_view what, int error) {
+  // nfnetlink knows no subsystem of that number: ip_set is neither built in nor loadable.
+  if (error == EINVAL || error == EOPNOTSUPP) {
+    return absl::FailedPreconditionError(fmt::format("{}: not supported by the kernel", what));
+  }
+  if (error == ENOENT) return absl::NotFoundError(fmt::format("{}: no such set", what));
+  if (error == IPSET_ERR_FIND_TYPE) {
+    return absl::FailedPreconditionError(fmt::format("{}: no such set type", what));
+  }
+  const std::string message = fmt::format("{}: {}", what, std::strerror(error));
+  return error == EPERM || error == EACCES ? absl::PermissionDeniedError(message)
+                                           : absl::UnavailableError(message);
+}
+
+// The end of a dump carries the error that cut it short, if any.
+absl::Status DumpEnd(std::string_view what, const nlmsghdr& done) {
+  int error = 0;
+  if (mnl_nlmsg_get_payload_len(&done) >= sizeof(error)) {
+    std::memcpy(&error, mnl_nlmsg_get_payload(&done), sizeof(error));
+  }
+  return error < 0 ? ErrorStatus(what, -error) : absl::OkStatus();
+}
+
+}  // namespace
+
+struct SetReader::Request {
+  std::string what;  // for error messages
+  ipset_cmd command = IPSET_CMD_NONE;
+  bool dump = false;
+  std::string set_name = {};
+  std::string_view type_name = {};
+  std::optional<model::IpFamily> family = std::nullopt;
+  std::uint32_t flags = 0;
+};
+
+absl::StatusOr<std::unique_ptr<SetReader>> SetReader::Open() {
+  mnl_socket* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+  if (socket == nullptr || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+    const int error = errno;
+    if (socket != nullptr) mnl_socket_close(socket);
+    return ErrorStatus("opening a netfilter socket", error);
+  }
+  return std::unique_ptr<SetReader>(new SetReader(socket));
+}
+
+SetReader::~SetReader() {
+  mnl_socket_close(socket_);
+}
+
+absl::StatusOr<std::vector<std::string>> SetReader::ListNames() {
+  std::vector<std::string> names;
+  Request request{"listing the sets", IPSET_CMD_LIST, true};
+  request.flags = IPSET_FLAG_LIST_SETNAME;
+  FELIX_RETURN_IF_ERROR(Ask(request, [&](const nlmsghdr& message) {
+    names.emplace_back(MessageAttributes(message).Text(IPSET_ATTR_SETNAME));
+  }));
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+absl::StatusOr<std::optional<SetContent>> SetReader::Read(const std::string& name) {
+  SetContent content;
+  content.header.name = name;
+  Request request{fmt::format("reading set {}", name), IPSET_CMD_LIST, true, name};
+  const absl::Status status =
+      Ask(request, [&](const nlmsghdr& message) { DecodeSetMessage(message, content); });
+  if (absl::IsNotFound(status)) return std::nullopt;
+  FELIX_RETURN_IF_ERROR(status);
+  if (content.header.type.empty()) {
+    return absl::UnavailableError(fmt::format("{}: the kernel sent no header", request.what));
+  }
+  // A dump that meets a resize of the hash may show a member twice.
+  std::sort(content.members.begin(), content.members.end());
+  content.members.erase(std::unique(content.members.begin(), content.members.end()),
+                        content.members.end());
+  return content;
+}
+
+absl::StatusOr<VersionRange> SetReader::ProtocolVersions() {
+  VersionRange range;
+  FELIX_RETURN_IF_ERROR(
+      Ask({"asking for the ip_set protocol", IPSET_CMD_PROTOCOL}, [&](const nlmsghdr& message) {
+        const Attributes answer = MessageAttributes(message);
+        range.max = answer.U8(IPSET_ATTR_PROTOCOL).value_or(0);
+        range.min = answer.U8(IPSET_ATTR_PROTOCOL_MIN).value_or(range.max);
+      }));
+  return range;
+}
+
+absl::StatusOr<VersionRange> SetReader::TypeRevisions(ir::SetKind kind, model::IpFamily family) {
+  VersionRange range;
+  Request request{fmt::format("asking for set type {}", TypeName(kind)), IPSET_CMD_TYPE};
+  request.type_name = TypeName(kind);
+  request.family = family;
+  FELIX_RETURN_IF_ERROR(Ask(request, [&](const nlmsghdr& message) {
+    const Attributes answer = MessageAttributes(message);
+    range.max = answer.U8(IPSET_ATTR_REVISION).value_or(0);
+    range.min = answer.U8(IPSET_ATTR_REVISION_MIN).value_or(range.max);
+  }));
+  return range;
+}
+
+absl::Status SetReader::Ask(const Request& request, const OnReply& on_reply) {
+  alignas(nlmsghdr) std::array<char, 512> memory{};
+  nlmsghdr* message = mnl_nlmsg_put_header(memory.data());
+  message->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_IPSET << 8U) | request.command);
+  message->nlmsg_flags =
+      static_cast<std::uint16_t>(NLM_F_REQUEST | (request.dump ? NLM_F_DUMP : 0));
+  message->nlmsg_seq = ++sequence_;
+  auto* family = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
+  family->nfgen_family = AF_INET;
+  family->version = NFNETLINK_V0;
+  mnl_attr_put_u8(message, IPSET_ATTR_PROTOCOL, kProtocol);
+  if (!request.set_name.empty()) {
+    mnl_attr_put_strz(message, IPSET_ATTR_SETNAME, request.set_name.c_str());
+  }
+  if (!request.type_name.empty()) {
+    mnl_attr_put_strz(message, IPSET_ATTR_TYPENAME, std::string(request.type_name).c_str());
+  }
+  if (request.family.has_value()) {
+    mnl_attr_put_u8(message, IPSET_ATTR_FAMILY, NetfilterFamily(*request.family));
+  }
+  if (request.flags != 0) {
+    mnl_attr_put_u32(message, IPSET_ATTR_FLAGS | NLA_F_NET_BYTEORDER, htonl(request.flags));
+  }
+  if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0) {
+    return ErrorStatus(request.what, errno);
+  }
+  return Receive(message->nlmsg_seq, request, on_reply);
+}
+
+absl::Status SetReader::Receive(std::uint32_t sequence, const Request& request,
+                                const OnReply& on_reply) {
+  std::optional<absl::Status> end;
+  while (!end.has_value()) {
+    const ssize_t received = mnl_socket_recvfrom(socket_, buffer_.data(), buffer_.size());
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0) return ErrorStatus(request.what, errno);
+    int left = static_cast<int>(received);
+    const void* position = buffer_.data();
+    for (const auto* message = static_cast<const nlmsghdr*>(position);
+         !end.has_value() && mnl_nlmsg_ok(message, left);
+         message = mnl_nlmsg_next(message, &left)) {
+      // The end of an earlier question that failed may still lie in the socket.
+      if (message->nlmsg_seq == sequence) end = Digest(*message, request, on_reply);
+    }
+  }
+  return *std::move(end);
+}
+
+std::optional<absl::Status> SetReader::Digest(const nlmsghdr& message, const Request& request,
+                                              const OnReply& on_reply) {
+  if (message.nlmsg_type == NLMSG_DONE) return DumpEnd(request.what, message);
+  if (message.nlmsg_type == NLMSG_ERROR) {
+    const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message));
+    return error->error == 0 ? absl::OkStatus() : ErrorStatus(request.what, -error->error);
+  }
+  on_reply(message);
+  if (request.dump) return std::nullopt;
+  return absl::OkStatus();
+}
+
+}  // namespace felix::ipset

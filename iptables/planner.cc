@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "iptables/planner.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "fmt/format.h"
+
+#include "iptables/entry_bytes.h"
+#include "iptables/rule_codec.h"
+#include "iptables/sequence_diff.h"
+#include "model/base/status_macros.h"
+#include "model/base/strings.h"
+
+namespace felix::iptables {
+namespace {
+
+using Wanted = std::vector<const EncodedRule*>;
+
+void AddTo(Wanted& wanted, const std::vector<EncodedRule>& rules) {
+  for (const EncodedRule& rule : rules) wanted.push_back(&rule);
+}
+
+// Numbers for rules, equal exactly for equal rules.
+class Interned {
+ public:
+  std::uint32_t Of(const EncodedRule& rule) {
+    const auto next = static_cast<std::uint32_t>(numbers_.size());
+    return numbers_.try_emplace({ToAbsl(rule.bytes), rule.is_jump}, next).first->second;
+  }
+
+ private:
+  absl::flat_hash_map<std::pair<absl::string_view, bool>, std::uint32_t> numbers_;
+};
+
+class Planner {
+ public:
+  Planner(const TableContent& actual, const DesiredTable& desired, HookPlacement placement)
+      : actual_(actual), desired_(desired), placement_(placement) {
+    for (const KernelChain& chain : actual.chains) by_name_.emplace(ToAbsl(chain.name), &chain);
+  }
+
+  absl::StatusOr<Transaction> Run() {
+    FELIX_RETURN_IF_ERROR(CheckDesired());
+    for (const auto& [name, rules] : desired_.chains) {
+      if (Find(name) == nullptr) Emit(CreateChain{name});
+    }
+    for (const auto& [name, rules] : desired_.chains) PlanChain(name, rules);
+    for (const KernelChain& chain : actual_.chains) {
+      if (!IsOurs(chain)) PlanForeignChain(chain);
+    }
+    PlanRemovals();
+    return std::move(transaction_);
+  }
+
+ private:
+  void Emit(Operation operation) { transaction_.operations.push_back(std::move(operation)); }
+
+  [[nodiscard]] const KernelChain* Find(std::string_view name) const {
+    const auto it = by_name_.find(ToAbsl(name));
+    return it == by_name_.end() ? nullptr : it->second;
+  }
+
+  static bool IsOurs(const KernelChain& chain) {
+    return !chain.is_builtin && IsOurChainName(chain.name);
+  }
+
+  absl::Status CheckDesired() const {
+    for (const auto& [name, rules] : desired_.chains) {
+      if (!IsOurChainName(name) || name.size() > kMaxTargetNameLength) {
+        return absl::InvalidArgumentError(
+            fmt::format("chain name '{}' is not one of ours or longer than {} bytes", name,
+                        kMaxTargetNameLength));
+      }
+      FELIX_RETURN_IF_ERROR(CheckJumps(name, rules));
+    }
+    for (const auto& [base, rules] : desired_.hooks) {
+      const KernelChain* chain = Find(base);
+      if (chain == nullptr || !chain->is_builtin) {
+        return absl::InvalidArgumentError(fmt::format("the table has no chain {} to hook", base));
+      }
+      FELIX_RETURN_IF_ERROR(CheckJumps(base, rules.first));
+      FELIX_RETURN_IF_ERROR(CheckJumps(base, rules.last));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckJumps(std::string_view from, const std::vector<EncodedRule>& rules) const {
+    for (const EncodedRule& rule : rules) {
+      if (!rule.is_jump || desired_.chains.contains(rule.target)) continue;
+      const KernelChain* target = Find(rule.target);
+      if (target == nullptr || target->is_builtin || IsOurs(*target)) {
+        return absl::InvalidArgumentError(
+            fmt::format("chain {} jumps to missing chain {}", from, rule.target));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void PlanChain(const std::string& name, const std::vector<EncodedRule>& rules) {
+    const KernelChain* chain = Find(name);
+    Wanted wanted;
+    AddTo(wanted, rules);
+    if (chain == nullptr) {
+      Append(name, 0, wanted);
+    } else {
+      PlanRun(name, 0, chain->rules, wanted);
+    }
+  }
+
+  void Append(const std::string& chain, std::size_t position, const Wanted& wanted) {
+    for (const EncodedRule* rule : wanted) Emit(InsertRule{chain, position++, *rule});
+  }
+
+  // Turns the run of rules that begins at `position` into `wanted`.
+  void PlanRun(const std::string& chain, std::size_t position, std::span<const KernelRule> run,
+               const Wanted& wanted) {
+    const auto same = [](const KernelRule& have, const EncodedRule* want) {
+      return have.rule == *want;
+    };
+    if (std::equal(run.begin(), run.end(), wanted.begin(), wanted.end(), same)) return;
+    Interned interned;
+    std::vector<std::uint32_t> from;
+    std::vector<std::uint32_t> to;
+    for (const KernelRule& have : run) from.push_back(interned.Of(have.rule));
+    for (const EncodedRule* want : wanted) to.push_back(interned.Of(*want));
+    auto kept = CommonSubsequence(from, to);
+    kept.emplace_back(from.size(), to.size());
+    std::size_t i = 0;
+    std::size_t j = 0;
+    for (const auto& [next_from, next_to] : kept) {
+      while (i < next_from && j < next_to) {
+        Emit(ReplaceRule{chain, position++, *wanted[j]});
+        ++i;
+        ++j;
+      }
+      for (; i < next_from; ++i) Emit(DeleteRule{chain, position});
+      for (; j < next_to; ++j) Emit(InsertRule{chain, position++, *wanted[j]});
+      ++position;
+      ++i;
+      ++j;
+    }
+  }
+
+  void PlanForeignChain(const KernelChain& chain) {
+    Wanted head;
+    Wanted tail;
+    if (const auto hook = desired_.hooks.find(chain.name);
+        chain.is_builtin && hook != desired_.hooks.end()) {
+      AddTo(placement_ == HookPlacement::kInsert ? head : tail, hook->second.first);
+      AddTo(tail, hook->second.last);
+    }
+    const std::span<const KernelRule> rules = chain.rules;
+    const auto is_foreign = [](const KernelRule& rule) { return !IsOurHookRule(rule.rule); };
+    const auto first = static_cast<std::size_t>(
+        std::find_if(rules.begin(), rules.end(), is_foreign) - rules.begin());
+    if (first == rules.size()) {
+      head.insert(head.end(), tail.begin(), tail.end());
+      PlanRun(chain.name, 0, rules, head);
+      return;
+    }
+    const auto behind = static_cast<std::size_t>(
+        rules.rend() - std::find_if(rules.rbegin(), rules.rend(), is_foreign));
+    // From the back to the front, so that positions in front stay what they are.
+    PlanRun(chain.name, behind, rules.subspan(behind), tail);
+    for (std::size_t i = behind; i-- > first;) {
+      if (IsOurHookRule(rules[i].rule)) Emit(DeleteRule{chain.name, i});
+    }
+    PlanRun(chain.name, 0, rules.first(first), head);
+  }
+
+  void PlanRemovals() {
+    std::vector<const KernelChain*> left_over;
+    for (const KernelChain& chain : actual_.chains) {
+      if (IsOurs(chain) && !desired_.chains.contains(chain.name)) left_over.push_back(&chain);
+    }
+    // They may refer to one another: empty all of them before the first goes.
+    for (const KernelChain* chain : left_over) {
+      if (!chain->rules.empty()) Emit(FlushChain{chain->name});
+    }
+    for (const KernelChain* chain : left_over) Emit(DeleteChain{chain->name});
+  }
+
+  const TableContent& actual_;
+  const DesiredTable& desired_;
+  HookPlacement placement_;
+  absl::flat_hash_map<absl::string_view, const KernelChain*> by_name_;
+  Transaction transaction_;
+};
+
+}  // namespace
+
+bool IsOurHookRule(const EncodedRule& rule) {
+  return rule.is_tagged || (rule.is_jump && IsOurChainName(rule.target));
+}
+
+absl::StatusOr<Transaction> Plan(const TableContent& actual, const DesiredTable& desired,
+                                 HookPlacement placement) {
+  return Planner(actual, desired, placement).Run();
+}
+
+}  // namespace felix::iptables

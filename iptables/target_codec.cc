@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "iptables/target_codec.h"
+
+#include <linux/netfilter/xt_mark.h>
+#include <linux/netfilter_ipv4/ipt_LOG.h>
+#include <linux/netfilter_ipv4/ipt_REJECT.h>
+#include <linux/netfilter_ipv6/ip6t_LOG.h>
+#include <linux/netfilter_ipv6/ip6t_REJECT.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <variant>
+
+#include "fmt/format.h"
+
+namespace felix::iptables {
+namespace {
+
+// Size and layout are the same in both families; the number of "port unreachable" is not.
+static_assert(sizeof(ipt_log_info) == sizeof(ip6t_log_info));
+static_assert(sizeof(ipt_reject_info) == sizeof(std::uint32_t));
+static_assert(sizeof(ip6t_reject_info) == sizeof(std::uint32_t));
+constexpr std::size_t kMaxLogPrefix = sizeof(ipt_log_info::prefix) - 1;
+constexpr std::uint8_t kMaxLogLevel = 7;
+
+std::uint32_t PortUnreachable(model::IpFamily family) {
+  return family == model::IpFamily::kV4 ? std::uint32_t{IPT_ICMP_PORT_UNREACHABLE}
+                                        : std::uint32_t{IP6T_ICMP6_PORT_UNREACH};
+}
+
+class TargetWriter {
+ public:
+  TargetWriter(model::IpFamily family, EncodedRule& rule) : family_(family), rule_(rule) {}
+
+  absl::Status operator()(const ir::Accept&) const { return Verdict("ACCEPT"); }
+  absl::Status operator()(const ir::Drop&) const { return Verdict("DROP"); }
+  absl::Status operator()(const ir::Return&) const { return Verdict("RETURN"); }
+  absl::Status operator()(const ir::Jump& jump) const { return ToChain(jump.chain); }
+  absl::Status operator()(const ir::Goto& go) const { return ToChain(go.chain); }
+
+  absl::Status operator()(const ir::Reject&) const {
+    return Add("REJECT", 0, AsBytes(PortUnreachable(family_)));
+  }
+
+  absl::Status operator()(const ir::SetMark& mark) const {
+    ZeroedBytes<xt_mark_tginfo2> data;
+    data->mark = mark.value;
+    // The kernel clears the mask's bits and flips those of the value.
+    data->mask = mark.mask | mark.value;
+    return Add("MARK", 2, data.view());
+  }
+
+  absl::Status operator()(const ir::Log& log) const {
+    if (log.prefix.size() > kMaxLogPrefix) {
+      return absl::InvalidArgumentError(
+          fmt::format("log prefix '{}' is longer than {} bytes", log.prefix, kMaxLogPrefix));
+    }
+    const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+    if (std::any_of(log.prefix.begin(), log.prefix.end(), is_control)) {
+      return absl::InvalidArgumentError("log prefix with a control character");
+    }
+    if (log.level > kMaxLogLevel) {
+      return absl::InvalidArgumentError(fmt::format("log level {}", static_cast<int>(log.level)));
+    }
+    ZeroedBytes<ipt_log_info> data;
+    data->level = log.level;
+    std::memcpy(data->prefix, log.prefix.data(), log.prefix.size());
+    return Add("LOG", 0, data.view());
+  }
+
+ private:
+  [[nodiscard]] absl::Status Verdict(std::string_view name) const {
+    AppendStandardTarget(name, rule_.bytes);
+    rule_.target = name;
+    return absl::OkStatus();
+  }
+
+  [[nodiscard]] absl::Status ToChain(const std::string& chain) const {
+    if (chain.empty() || chain.size() > kMaxTargetNameLength) {
+      return absl::InvalidArgumentError(fmt::format(
+          "target chain name '{}' is not of 1 to {} bytes", chain, kMaxTargetNameLength));
+    }
+    AppendStandardTarget(chain, rule_.bytes);
+    rule_.target = chain;
+    rule_.is_jump = true;
+    return absl::OkStatus();
+  }
+
+  [[nodiscard]] absl::Status Add(std::string_view name, std::uint8_t revision,
+                                 std::string_view data) const {
+    AppendExtension(name, revision, data, rule_.bytes);
+    rule_.target = name;
+    return absl::OkStatus();
+  }
+
+  model::IpFamily family_;
+  EncodedRule& rule_;
+};
+
+absl::Status Foreign(std::string_view target) {
+  return absl::InvalidArgumentError(fmt::format("target '{}' that is never ours", target));
+}
+
+absl::StatusOr<ir::Action> DecodeLog(const ipt_log_info& data) {
+  if (data.logflags != 0) return Foreign("LOG");
+  const std::string_view prefix(data.prefix, sizeof(data.prefix));
+  return ir::Log{.prefix = std::string(prefix.substr(0, prefix.find('\0'))), .level = data.level};
+}
+
+}  // namespace
+
+bool IsVerdict(std::string_view target) {
+  return target == "ACCEPT" || target == "DROP" || target == "QUEUE" || target == "RETURN";
+}
+
+void AppendStandardTarget(std::string_view name, std::string& entry) {
+  const std::uint64_t no_verdict = 0;
+  AppendExtension(name.substr(0, kMaxTargetNameLength), 0, AsBytes(no_verdict), entry);
+}
+
+absl::Status AppendTarget(const ir::Action& action, model::IpFamily family, EncodedRule& rule) {
+  return std::visit(TargetWriter(family, rule), action);
+}
+
+absl::StatusOr<ir::Action> DecodeTarget(const Extension& target, const EncodedRule& rule,
+                                        bool is_goto, model::IpFamily family) {
+  if (rule.is_jump) {
+    return is_goto ? ir::Action(ir::Goto{rule.target}) : ir::Action(ir::Jump{rule.target});
+  }
+  if (rule.target == "ACCEPT") return ir::Accept{};
+  if (rule.target == "DROP") return ir::Drop{};
+  if (rule.target == "RETURN") return ir::Return{};
+  const auto is = [&](std::string_view name, int revision, std::size_t size) {
+    return target.name == name && target.revision == revision && target.data.size() >= size;
+  };
+  if (is("MARK", 2, sizeof(xt_mark_tginfo2))) {
+    const auto data = LoadBytes<xt_mark_tginfo2>(target.data);
+    return ir::SetMark{.value = data.mark, .mask = data.mask};
+  }
+  if (is("LOG", 0, sizeof(ipt_log_info))) return DecodeLog(LoadBytes<ipt_log_info>(target.data));
+  if (is("REJECT", 0, sizeof(std::uint32_t)) &&
+      LoadBytes<std::uint32_t>(target.data) == PortUnreachable(family)) {
+    return ir::Reject{};
+  }
+  return Foreign(rule.target);
+}
+
+}  // namespace felix::iptables

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "compiler/ir/action.h"
+#include "iptables/encoded_rule.h"
+#include "iptables/entry_bytes.h"
+#include "model/address.h"
+
+// Targets: verdicts and jumps (the standard target), MARK 2, LOG 0, REJECT 0.
+namespace felix::iptables {
+
+// ACCEPT, DROP, QUEUE, RETURN.
+bool IsVerdict(std::string_view target);
+
+// A standard target that bears the name of a verdict or chain, for libiptc to put the number in.
+void AppendStandardTarget(std::string_view name, std::string& entry);
+
+// Appends to the bytes and says in `rule` what the target is. kInvalidArgument as for Encode.
+absl::Status AppendTarget(const ir::Action& action, model::IpFamily family, EncodedRule& rule);
+
+absl::StatusOr<ir::Action> DecodeTarget(const Extension& target, const EncodedRule& rule,
+                                        bool is_goto, model::IpFamily family);
+
+}  // namespace felix::iptables

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/endpoint.h"
+
+#include "fmt/format.h"
+
+namespace felix::model {
+
+std::string WorkloadEndpointId::ToString() const {
+  return fmt::format("{}/{}/{}/{}", host, orchestrator, workload, endpoint);
+}
+
+std::string NetworkSetId::ToString() const {
+  return namespace_name.empty() ? name : fmt::format("{}/{}", namespace_name, name);
+}
+
+}  // namespace felix::model

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/store.h"
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "fmt/format.h"
+
+#include "model/base/check.h"
+#include "model/base/overloaded.h"
+
+namespace felix::model {
+namespace {
+
+// Makes the map hold `value` under `key`, or nothing. Returns whether that changed it.
+template <typename Map>
+bool Assign(Map& map, const typename Map::key_type& key, const typename Map::mapped_type* value) {
+  if (value == nullptr) return map.erase(key) > 0;
+  const auto [it, inserted] = map.try_emplace(key, *value);
+  if (inserted) return true;
+  if (it->second == *value) return false;
+  it->second = *value;
+  return true;
+}
+
+template <typename Value>
+const Value* ValueIn(const Update& update) {
+  return update.value.has_value() ? std::get_if<Value>(&*update.value) : nullptr;
+}
+
+template <typename Map>
+bool AssignOnly(Map& map, const typename Map::key_type& key, const Update& update) {
+  const auto* value = ValueIn<typename Map::mapped_type>(update);
+  FELIX_CHECK(value != nullptr || !update.value.has_value(),
+              fmt::format("the value is of another kind than its key: {}", ToString(update.key)));
+  return Assign(map, key, value);
+}
+
+template <typename Map>
+void AppendAll(const Map& map, std::vector<Update>& updates) {
+  for (const auto& [key, value] : map) updates.push_back(Update{.key = key, .value = value});
+}
+
+// Policies and broken policies share their keys, each key in at most one of the two.
+void AppendMerged(const absl::btree_map<PolicyId, Policy>& policies,
+                  const absl::btree_map<PolicyId, BrokenPolicy>& broken_policies,
+                  std::vector<Update>& updates) {
+  auto broken = broken_policies.begin();
+  const auto append_broken_before = [&](const PolicyId* limit) {
+    for (; broken != broken_policies.end() && (limit == nullptr || broken->first < *limit);
+         ++broken) {
+      updates.push_back(Update{.key = broken->first, .value = broken->second});
+    }
+  };
+  for (const auto& [id, policy] : policies) {
+    append_broken_before(&id);
+    updates.push_back(Update{.key = id, .value = policy});
+  }
+  append_broken_before(nullptr);
+}
+
+}  // namespace
+
+bool Store::Set(const Update& update) {
+  return std::visit(
+      Overloaded{
+          [&](const WorkloadEndpointId& id) { return AssignOnly(endpoints_, id, update); },
+          [&](const PolicyId& id) {
+            const auto* policy = ValueIn<Policy>(update);
+            const auto* broken = ValueIn<BrokenPolicy>(update);
+            FELIX_CHECK(
+                policy != nullptr || broken != nullptr || !update.value.has_value(),
+                fmt::format("the value is of another kind than its key: {}", ToString(update.key)));
+            const bool policy_changed = Assign(policies_, id, policy);
+            const bool broken_changed = Assign(broken_policies_, id, broken);
+            return policy_changed || broken_changed;
+          },
+          [&](const TierId& id) { return AssignOnly(tiers_, id, update); },
+          [&](const ProfileId& id) { return AssignOnly(profiles_, id, update); },
+          [&](const NetworkSetId& id) { return AssignOnly(network_sets_, id, update); },
+          [&](const ConfigId& id) { return AssignOnly(configs_, id, update); },
+      },
+      update.key);
+}
+
+std::vector<Update> Store::Snapshot() const {
+  std::vector<Update> updates;
+  updates.reserve(size());
+  AppendAll(endpoints_, updates);
+  AppendMerged(policies_, broken_policies_, updates);
+  AppendAll(tiers_, updates);
+  AppendAll(profiles_, updates);
+  AppendAll(network_sets_, updates);
+  AppendAll(configs_, updates);
+  return updates;
+}
+
+std::size_t Store::size() const {
+  return endpoints_.size() + policies_.size() + broken_policies_.size() + tiers_.size() +
+         profiles_.size() + network_sets_.size() + configs_.size();
+}
+
+}  // namespace felix::model

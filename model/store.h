@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+
+#include "model/update.h"
+
+namespace felix::model {
+
+// The latest value of every key: what a compiler that starts from nothing would be given. Owns its
+// values; ordered, so that walks over it are deterministic. It has no indexes.
+class Store {
+ public:
+  // Returns whether the value differed from what was held.
+  bool Set(const Update& update);
+
+  [[nodiscard]] const absl::btree_map<WorkloadEndpointId, WorkloadEndpoint>& endpoints() const {
+    return endpoints_;
+  }
+  [[nodiscard]] const absl::btree_map<PolicyId, Policy>& policies() const { return policies_; }
+  [[nodiscard]] const absl::btree_map<PolicyId, BrokenPolicy>& broken_policies() const {
+    return broken_policies_;
+  }
+  [[nodiscard]] const absl::btree_map<TierId, Tier>& tiers() const { return tiers_; }
+  [[nodiscard]] const absl::btree_map<ProfileId, Profile>& profiles() const { return profiles_; }
+  [[nodiscard]] const absl::btree_map<NetworkSetId, NetworkSet>& network_sets() const {
+    return network_sets_;
+  }
+  [[nodiscard]] const absl::btree_map<ConfigId, ConfigParameters>& configs() const {
+    return configs_;
+  }
+  // Everything as updates, in key order.
+  [[nodiscard]] std::vector<Update> Snapshot() const;
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  absl::btree_map<WorkloadEndpointId, WorkloadEndpoint> endpoints_;
+  absl::btree_map<PolicyId, Policy> policies_;
+  absl::btree_map<PolicyId, BrokenPolicy> broken_policies_;
+  absl::btree_map<TierId, Tier> tiers_;
+  absl::btree_map<ProfileId, Profile> profiles_;
+  absl::btree_map<NetworkSetId, NetworkSet> network_sets_;
+  absl::btree_map<ConfigId, ConfigParameters> configs_;
+};
+
+}  // namespace felix::model

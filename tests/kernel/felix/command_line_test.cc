@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "tests/kernel/felix/program.h"
+
+namespace felix::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  void SetUp() override { FELIX_REQUIRE_ROOT(); }
+
+  NetworkNamespace netns;
+};
+
+TEST_F(CommandLineTest, PrintsItsVersionInThreeLines) {
+  const RunResult run = RunFelix(netns, "--version");
+  EXPECT_EQ(run.exit_status, 0);
+  EXPECT_THAT(run.out, MatchesRegex("Version: +[0-9.]+\nCommit: +[^\n]+\nBuild date: [^\n]+\n"));
+}
+
+TEST_F(CommandLineTest, HelpsWithExamples) {
+  const RunResult run = RunFelix(netns, "--help");
+  EXPECT_EQ(run.exit_status, 0);
+  EXPECT_THAT(run.out, AllOf(HasSubstr("Examples:"), HasSubstr("felix cleanup --dry-run")));
+  EXPECT_EQ(RunFelix(netns, "cleanup --help").exit_status, 0);
+}
+
+TEST_F(CommandLineTest, EndsWithTwoOnWrongUsage) {
+  for (const char* arguments :
+       {"--bogus", "bogus", "--log-level loud", "--once-timeout 0", "--hostname 'a b'",
+        "check -o xml", "check cleanup", "cleanup --bogus"}) {
+    const RunResult run = RunFelix(netns, arguments);
+    EXPECT_EQ(run.exit_status, 2) << arguments;
+    EXPECT_THAT(run.err, StartsWith("felix: ")) << arguments;
+    EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+    EXPECT_EQ(run.out, "") << arguments;
+  }
+}
+
+TEST_F(CommandLineTest, SaysWhatIsMissingWithoutADatastore) {
+  const RunResult run = RunFelix(netns, "");
+  EXPECT_EQ(run.exit_status, 1);
+  EXPECT_THAT(run.err, HasSubstr("no datastore is configured"));
+  EXPECT_EQ(RunFelix(netns, "--datastore ftp:/x").exit_status, 1);
+  std::string output;
+  EXPECT_EQ(
+      netns.Shell(
+          "FELIX_DATASTORETYPE=etcdv3 FELIX_ETCDENDPOINTS=http://192.0.2.1:2379 " FELIX_BINARY,
+          &output),
+      1);
+  EXPECT_THAT(output, HasSubstr("etcdv3 is not supported by this build"));
+}
+
+TEST_F(CommandLineTest, ReadsEnvironmentAndFile) {
+  ResourceDirectory resources;
+  resources.Write("endpoint.yaml", EndpointYaml("tap1", 1));
+  resources.Write("felix.cfg", "[global]\nInterfacePrefix = tap\nFelixHostname = other\n");
+  std::string output;
+  EXPECT_EQ(netns.Shell("FELIX_FELIXHOSTNAME=node-1 felix_datastore=" + resources.address() +
+                            " FELIX_INTERFACEPREFIXES=x " FELIX_BINARY " --once -c " +
+                            resources.path() + "/felix.cfg",
+                        &output),
+            0)
+      << output;
+  EXPECT_TRUE(Holds(netns, ":cali-tw-tap1"));
+  EXPECT_THAT(output, HasSubstr("unknown parameter INTERFACEPREFIXES, did you mean "
+                                "InterfacePrefix?"));
+  EXPECT_EQ(netns.Shell(FELIX_BINARY " --once -c /nonexistent/felix.cfg", &output), 1);
+  EXPECT_THAT(output, HasSubstr("/nonexistent/felix.cfg"));
+}
+
+TEST_F(CommandLineTest, ChecksTheKernel) {
+  const RunResult text = RunFelix(netns, "check");
+  EXPECT_EQ(text.exit_status, 0) << text.out;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("ipv4 table filter"), HasSubstr("hash:net"),
+                              Not(HasSubstr("MISSING"))));
+  const RunResult json = RunFelix(netns, "check -o json");
+  EXPECT_EQ(json.exit_status, 0);
+  EXPECT_THAT(json.out, StartsWith(R"({"sufficient":true,"features":[{"name":"ipv4)"));
+}
+
+TEST_F(CommandLineTest, FailsIfItsAnswerCannotBeWritten) {
+  std::string output;
+  EXPECT_EQ(netns.Shell(FELIX_BINARY " check >/dev/full", &output), 1);
+  EXPECT_THAT(output, HasSubstr("felix: cannot write to standard output"));
+}
+
+TEST_F(CommandLineTest, NamesWhatTheCheckMisses) {
+  std::string output;
+  EXPECT_EQ(
+      netns.Shell("capsh --drop=cap_net_admin,cap_net_raw -- -c '" FELIX_BINARY " check'", &output),
+      1);
+  EXPECT_THAT(output, AllOf(HasSubstr("MISSING"), HasSubstr("missing: ipv4 table filter")));
+}
+
+}  // namespace
+}  // namespace felix::testing

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/interpreter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+
+#include "model/base/check.h"
+#include "model/base/overloaded.h"
+
+namespace felix::testing {
+namespace {
+
+constexpr int kMostRules = 10'000'000;
+
+bool HasProtocol(const ir::Rule& rule, bool (*fits)(model::Protocol, model::IpFamily),
+                 model::IpFamily family) {
+  return std::any_of(rule.matches.begin(), rule.matches.end(), [&](const ir::Match& match) {
+    const auto* protocol = std::get_if<ir::ProtocolMatch>(&match);
+    return protocol != nullptr && !protocol->negated && fits(protocol->protocol, family);
+  });
+}
+
+bool CarriesPorts(model::Protocol protocol, model::IpFamily /*family*/) {
+  return protocol.HasPorts();
+}
+
+bool IsIcmpOf(model::Protocol protocol, model::IpFamily family) {
+  return protocol == (family == model::IpFamily::kV4 ? model::kIcmp : model::kIcmpV6);
+}
+
+int Slots(const std::vector<model::PortRange>& ranges) {
+  int slots = 0;
+  for (const model::PortRange& range : ranges) slots += range.first == range.last ? 1 : 2;
+  return slots;
+}
+
+// What a kernel would say to the rule as it is loaded.
+void CheckLoadable(const ir::Rule& rule, model::IpFamily family) {
+  for (const ir::Match& match : rule.matches) {
+    if (const auto* ports = std::get_if<ir::PortsMatch>(&match)) {
+      FELIX_CHECK(HasProtocol(rule, CarriesPorts, family), "ports without a protocol");
+      FELIX_CHECK(!ports->ranges.empty() && Slots(ports->ranges) <= ir::kMaxPortSlots,
+                  "no ports or too many in one match");
+    } else if (std::holds_alternative<ir::IcmpTypeMatch>(match)) {
+      FELIX_CHECK(HasProtocol(rule, IsIcmpOf, family), "an ICMP type without its protocol");
+    } else if (const auto* net = std::get_if<ir::AddressMatch>(&match)) {
+      FELIX_CHECK(net->net.family() == family, "an address of the other family");
+    } else if (const auto* interface = std::get_if<ir::InterfaceMatch>(&match)) {
+      FELIX_CHECK(interface->name.size() <= 15, "an interface name too long");
+    }
+  }
+}
+
+bool SetContains(const ir::DesiredState& state, const ir::SetMatch& match, const Packet& packet) {
+  const auto set = state.sets.find(ir::SetKey{packet.family(), match.set_id});
+  FELIX_CHECK(set != state.sets.end(), fmt::format("no set {}", match.set_id));
+  FELIX_CHECK(match.with_port == (set->second.kind == ir::SetKind::kIpPort),
+              fmt::format("set {} is of another kind", match.set_id));
+  const bool of_source = match.side == ir::Side::kSource;
+  const model::IpAddress& address = of_source ? packet.source : packet.destination;
+  if (match.with_port) {
+    const std::uint16_t port = of_source ? packet.source_port : packet.destination_port;
+    return packet.protocol.HasPorts() &&
+           set->second.members.contains({model::Cidr::Host(address), packet.protocol, port});
+  }
+  const int longest = model::Cidr::Host(address).prefix_length();
+  for (int length = 0; length <= longest; ++length) {
+    if (set->second.members.contains({model::Cidr(address, length), {}, 0})) return true;
+  }
+  return false;
+}
+
+bool InterfaceHolds(const ir::InterfaceMatch& match, const Packet& packet) {
+  const std::string& name =
+      match.way == ir::InterfaceMatch::Way::kIn ? packet.in_interface : packet.out_interface;
+  if (name.empty()) return false;
+  return match.is_prefix ? name.compare(0, match.name.size(), match.name) == 0 : name == match.name;
+}
+
+bool ConntrackHolds(const ir::ConntrackMatch& match, ConntrackState state) {
+  switch (state) {
+    case ConntrackState::kNew:
+      return (match.states & ir::ConntrackMatch::kNew) != 0;
+    case ConntrackState::kEstablished:
+      return (match.states & ir::ConntrackMatch::kEstablished) != 0;
+    case ConntrackState::kRelated:
+      return (match.states & ir::ConntrackMatch::kRelated) != 0;
+    case ConntrackState::kInvalid:
+      return (match.states & ir::ConntrackMatch::kInvalid) != 0;
+    case ConntrackState::kUntracked:
+      return false;
+  }
+  return false;
+}
+
+bool PortsHold(const ir::PortsMatch& match, const Packet& packet) {
+  const std::uint16_t port =
+      match.side == ir::Side::kSource ? packet.source_port : packet.destination_port;
+  return std::any_of(match.ranges.begin(), match.ranges.end(),
+                     [&](const model::PortRange& range) { return range.Contains(port); });
+}
+
+bool MatchHolds(const ir::DesiredState& state, const ir::Match& match, const Packet& packet) {
+  const bool holds = std::visit(
+      Overloaded{
+          [&](const ir::InterfaceMatch& m) { return InterfaceHolds(m, packet); },
+          [&](const ir::AddressMatch& m) {
+            return m.net.Contains(m.side == ir::Side::kSource ? packet.source : packet.destination);
+          },
+          [&](const ir::ProtocolMatch& m) { return m.protocol == packet.protocol; },
+          [&](const ir::PortsMatch& m) { return PortsHold(m, packet); },
+          [&](const ir::SetMatch& m) { return SetContains(state, m, packet); },
+          [&](const ir::IcmpTypeMatch& m) {
+            return m.icmp.type == packet.icmp_type &&
+                   (!m.icmp.code || *m.icmp.code == packet.icmp_code);
+          },
+          [&](const ir::ConntrackMatch& m) { return ConntrackHolds(m, packet.conntrack); },
+          [&](const ir::MarkMatch& m) { return (packet.mark & m.mask) == m.value; },
+      },
+      match);
+  const bool negated = std::visit([](const auto& m) { return m.negated; }, match);
+  return holds != negated;
+}
+
+// One packet on its way through one base chain of one table.
+class Walk {
+ public:
+  Walk(const ir::DesiredState& state, ir::Table table, Packet& packet, Trace& trace)
+      : state_(state), table_(table), packet_(packet), trace_(trace) {}
+
+  Verdict Through(ir::BaseChain base) {
+    const std::vector<ir::Rule> rules = RulesOf(base);
+    here_ = {&rules, 0};
+    for (;;) {
+      if (here_.next == here_.rules->size()) {
+        if (!GoBack()) return Verdict::kContinue;
+        continue;
+      }
+      FELIX_CHECK(++trace_.rules_visited < kMostRules, "the rules form a loop");
+      const ir::Rule& rule = (*here_.rules)[here_.next++];
+      if (!RuleMatches(state_, rule, packet_)) continue;
+      if (const Verdict verdict = Act(rule); verdict != Verdict::kContinue) return verdict;
+      if (done_) return Verdict::kContinue;
+    }
+  }
+
+ private:
+  struct Place {
+    const std::vector<ir::Rule>* rules = nullptr;
+    std::size_t next = 0;
+  };
+
+  std::vector<ir::Rule> RulesOf(ir::BaseChain base) const {
+    std::vector<ir::Rule> rules;
+    for (const auto position : {ir::HookPosition::kFirst, ir::HookPosition::kLast}) {
+      const auto hook = state_.hooks.find({packet_.family(), table_, base, position});
+      if (hook == state_.hooks.end()) continue;
+      rules.insert(rules.end(), hook->second.begin(), hook->second.end());
+    }
+    return rules;
+  }
+
+  // A kernel's goto leaves no place to come back to: when none is left, the packet has reached the
+  // end of the base chain, whatever rules come after the goto there.
+  bool GoBack() {
+    if (places_.empty()) return false;
+    here_ = places_.back();
+    places_.pop_back();
+    return true;
+  }
+
+  void Enter(const std::string& name) {
+    const auto chain = state_.chains.find({packet_.family(), table_, name});
+    FELIX_CHECK(chain != state_.chains.end(), fmt::format("no chain {}", name));
+    here_ = {&chain->second.rules, 0};
+  }
+
+  Verdict Decide(const ir::Rule& rule, Verdict verdict) {
+    trace_.decided_by = rule.provenance;
+    return verdict;
+  }
+
+  Verdict Act(const ir::Rule& rule) {
+    return std::visit(Overloaded{
+                          [&](const ir::Accept&) { return Decide(rule, Verdict::kAccept); },
+                          [&](const ir::Drop&) { return Decide(rule, Verdict::kDeny); },
+                          [&](const ir::Reject&) {
+                            FELIX_CHECK(table_ == ir::Table::kFilter, "reject outside of filter");
+                            return Decide(rule, Verdict::kDeny);
+                          },
+                          [&](const ir::Return&) {
+                            done_ = !GoBack();
+                            return Verdict::kContinue;
+                          },
+                          [&](const ir::Jump& jump) {
+                            places_.push_back(here_);
+                            Enter(jump.chain);
+                            return Verdict::kContinue;
+                          },
+                          [&](const ir::Goto& jump) {
+                            Enter(jump.chain);
+                            return Verdict::kContinue;
+                          },
+                          [&](const ir::SetMark& mark) {
+                            packet_.mark = (packet_.mark & ~mark.mask) | mark.value;
+                            return Verdict::kContinue;
+                          },
+                          [&](const ir::Log&) { return Verdict::kContinue; },
+                      },
+                      rule.action);
+  }
+
+  const ir::DesiredState& state_;
+  const ir::Table table_;
+  Packet& packet_;
+  Trace& trace_;
+  Place here_;
+  std::vector<Place> places_;
+  bool done_ = false;
+};
+
+struct Station {
+  ir::Table table;
+  ir::BaseChain base;
+};
+
+std::vector<Station> WayOf(const Packet& packet) {
+  using ir::BaseChain;
+  using ir::Table;
+  if (packet.in_interface.empty()) {
+    return {{Table::kRaw, BaseChain::kOutput},
+            {Table::kMangle, BaseChain::kOutput},
+            {Table::kFilter, BaseChain::kOutput},
+            {Table::kMangle, BaseChain::kPostrouting}};
+  }
+  if (packet.out_interface.empty()) {
+    return {{Table::kRaw, BaseChain::kPrerouting},
+            {Table::kMangle, BaseChain::kPrerouting},
+            {Table::kMangle, BaseChain::kInput},
+            {Table::kFilter, BaseChain::kInput}};
+  }
+  return {{Table::kRaw, BaseChain::kPrerouting},
+          {Table::kMangle, BaseChain::kPrerouting},
+          {Table::kMangle, BaseChain::kForward},
+          {Table::kFilter, BaseChain::kForward},
+          {Table::kMangle, BaseChain::kPostrouting}};
+}
+
+}  // namespace
+
+bool RuleMatches(const ir::DesiredState& state, const ir::Rule& rule, const Packet& packet) {
+  CheckLoadable(rule, packet.family());
+  return std::all_of(rule.matches.begin(), rule.matches.end(),
+                     [&](const ir::Match& match) { return MatchHolds(state, match, packet); });
+}
+
+Trace Interpret(const ir::DesiredState& state, const Packet& packet) {
+  Trace trace;
+  std::uint32_t mark = packet.mark;
+  for (const Station& station : WayOf(packet)) {
+    // Before routing nobody knows where a packet will leave, and after it the kernel has forgotten
+    // where it came from. The raw table comes before connection tracking, which xt_conntrack
+    // reports as invalid.
+    Packet seen = packet;
+    seen.mark = mark;
+    if (station.base == ir::BaseChain::kPrerouting) seen.out_interface.clear();
+    if (station.base == ir::BaseChain::kPostrouting) seen.in_interface.clear();
+    if (station.table == ir::Table::kRaw && packet.conntrack != ConntrackState::kUntracked) {
+      seen.conntrack = ConntrackState::kInvalid;
+    }
+    const ir::Provenance decided_before = trace.decided_by;
+    const Verdict verdict = Walk(state, station.table, seen, trace).Through(station.base);
+    mark = seen.mark;
+    if (verdict == Verdict::kDeny) {
+      trace.verdict = verdict;
+      return trace;
+    }
+    if (station.table == ir::Table::kFilter) {
+      trace.verdict = verdict;
+    } else {
+      trace.decided_by = decided_before;
+    }
+  }
+  return trace;
+}
+
+Verdict Run(const ir::DesiredState& state, const Packet& packet) {
+  return Interpret(state, packet).verdict;
+}
+
+}  // namespace felix::testing

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "felix/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+namespace felix {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+Setting Of(const ConfigSources& sources, std::string_view name) {
+  const Config config = Config::Resolve(sources);
+  return config.settings.find(name)->second;
+}
+
+TEST(Config, HasTheDocumentedDefaults) {
+  ConfigSources sources;
+  sources.defaults["FelixHostname"] = "node-1";
+  const Config config = Config::Resolve(sources);
+  compiler::Options expected;
+  expected.hostname = "node-1";
+  EXPECT_EQ(config.compiler, expected);
+  EXPECT_EQ(config.iptables_refresh_interval, std::chrono::seconds(180));
+  EXPECT_EQ(config.ipsets_refresh_interval, std::chrono::seconds(90));
+  EXPECT_EQ(config.max_ipset_size, 1048576U);
+  EXPECT_EQ(config.iptables_lock_path, "/run/xtables.lock");
+  EXPECT_EQ(config.iptables_lock_probe_interval, std::chrono::milliseconds(50));
+  EXPECT_EQ(config.log_severity_screen, "INFO");
+  EXPECT_EQ(config.log_file_path, "");
+  EXPECT_EQ(config.datastore, "");
+  EXPECT_THAT(config.warnings, IsEmpty());
+}
+
+TEST(Config, TakesTheStrongestSource) {
+  ConfigSources sources;
+  sources.cluster["LogPrefix"] = "cluster";
+  EXPECT_EQ(Of(sources, "LogPrefix"), (Setting{"cluster", ConfigSource::kCluster}));
+  sources.host["LOGPREFIX"] = "host";
+  EXPECT_EQ(Of(sources, "LogPrefix"), (Setting{"host", ConfigSource::kHost}));
+  sources.file["logprefix"] = "file";
+  EXPECT_EQ(Of(sources, "LogPrefix"), (Setting{"file", ConfigSource::kFile}));
+  sources.environment["logPrefix"] = "environment";
+  EXPECT_EQ(Of(sources, "LogPrefix"), (Setting{"environment", ConfigSource::kEnvironment}));
+  sources.command_line["LogPrefix"] = "flag";
+  EXPECT_EQ(Of(sources, "LogPrefix"), (Setting{"flag", ConfigSource::kCommandLine}));
+}
+
+TEST(Config, TreatsAnEmptyValueAsUnsaid) {
+  ConfigSources sources;
+  sources.file["LogPrefix"] = "file";
+  sources.environment["LogPrefix"] = "  ";
+  EXPECT_EQ(Of(sources, "LogPrefix"), (Setting{"file", ConfigSource::kFile}));
+}
+
+TEST(Config, LetsABadStrongValueHideAGoodWeakOne) {
+  ConfigSources sources;
+  sources.file["ChainInsertMode"] = "append";
+  sources.environment["ChainInsertMode"] = "sideways";
+  const Config config = Config::Resolve(sources);
+  EXPECT_EQ(config.compiler.insert_mode, compiler::InsertMode::kInsert);
+  EXPECT_THAT(config.warnings,
+              ElementsAre(AllOf(HasSubstr("environment"), HasSubstr("ChainInsertMode"),
+                                HasSubstr("\"sideways\""), HasSubstr("not one of insert,append"))));
+}
+
+TEST(Config, WarnsOfABadWeakValueThatAStrongOneHides) {
+  ConfigSources sources;
+  sources.cluster["ChainInsertMode"] = "sideways";
+  sources.file["ChainInsertMode"] = "append";
+  const Config config = Config::Resolve(sources);
+  EXPECT_EQ(config.compiler.insert_mode, compiler::InsertMode::kAppend);
+  EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("datastore, all hosts: ChainInsertMode")));
+}
+
+TEST(Config, IgnoresLocalParametersOfTheDatastore) {
+  ConfigSources sources;
+  sources.defaults["FelixHostname"] = "node-1";
+  sources.host["FelixHostname"] = "other";
+  sources.cluster["Datastore"] = "file:/elsewhere";
+  const Config config = Config::Resolve(sources);
+  EXPECT_EQ(config.compiler.hostname, "node-1");
+  EXPECT_EQ(config.datastore, "");
+  EXPECT_THAT(config.warnings,
+              ElementsAre(HasSubstr("Datastore cannot be set in the datastore"),
+                          HasSubstr("FelixHostname cannot be set in the datastore")));
+}
+
+TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
+  ConfigSources sources;
+  sources.file = {{"FelixHostname", "Other"},
+                  {"InterfacePrefix", "cali,tap"},
+                  {"Ipv6Support", "no"},
+                  {"ChainInsertMode", "Append"},
+                  {"IptablesFilterAllowAction", "Return"},
+                  {"IptablesFilterDenyAction", "Reject"},
+                  {"DefaultEndpointToHostAction", "Accept"},
+                  {"InvalidPolicyAction", "drop"},
+                  {"IptablesMarkMask", "0xf00"},
+                  {"DisableConntrackInvalidCheck", "true"},
+                  {"AllowVXLANPacketsFromWorkloads", "true"},
+                  {"AllowIPIPPacketsFromWorkloads", "true"},
+                  {"VXLANPort", "1234"},
+                  {"WorkloadSourceSpoofing", "any"},
+                  {"LogPrefix", "p"}};
+  compiler::Options expected{
+      .hostname = "Other",
+      .interface_prefixes = {"cali", "tap"},
+      .ipv6_support = false,
+      .insert_mode = compiler::InsertMode::kAppend,
+      .filter_allow_action = compiler::AllowAction::kReturn,
+      .filter_deny_action = compiler::DenyAction::kReject,
+      .endpoint_to_host_action = compiler::EndpointToHostAction::kAccept,
+      .invalid_policy_action = compiler::InvalidPolicyAction::kDrop,
+      .mark_mask = 0xf00,
+      .disable_conntrack_invalid_check = true,
+      .allow_vxlan_from_workloads = true,
+      .allow_ipip_from_workloads = true,
+      .vxlan_port = 1234,
+      .workload_source_spoofing = true,
+      .log_prefix = "p",
+  };
+  const Config config = Config::Resolve(sources);
+  EXPECT_EQ(config.compiler, expected);
+  EXPECT_THAT(config.warnings, IsEmpty());
+}
+
+TEST(Config, SuggestsTheNameThatWasMeant) {
+  ConfigSources sources;
+  sources.environment["IptablesRefreshIntervals"] = "3";
+  sources.file["Xyzzy"] = "secret";
+  EXPECT_THAT(Config::Resolve(sources).warnings,
+              ElementsAre("configuration file: unknown parameter Xyzzy",
+                          "environment: unknown parameter IptablesRefreshIntervals, did you mean "
+                          "IptablesRefreshInterval?"));
+}
+
+TEST(Config, RemarksOnParametersWithoutEffectAndDoesNotWarn) {
+  ConfigSources sources;
+  sources.file["HealthPort"] = "9099";
+  const Config config = Config::Resolve(sources);
+  EXPECT_THAT(config.warnings, IsEmpty());
+  EXPECT_THAT(config.remarks,
+              ElementsAre("configuration file: HealthPort has no effect in this program"));
+}
+
+TEST(ConfigFromEnvironment, TakesOurPrefixInAnyCaseAndNothingElse) {
+  const char* const environment[] = {
+      "PATH=/bin",     "FELIX_LOGPREFIX=a=b", "felix_Datastore=file:/x",
+      "FELIX_=nobody", "FELIXHOSTNAME=x",     nullptr};
+  EXPECT_THAT(ConfigFromEnvironment(environment),
+              UnorderedElementsAre(Pair("LOGPREFIX", "a=b"), Pair("Datastore", "file:/x")));
+}
+
+TEST(ConfigChanges, NamesWhatDiffersAndWhatNeedsARestart) {
+  ConfigSources before;
+  before.defaults["FelixHostname"] = "a";
+  before.file["LogPrefix"] = "same";
+  ConfigSources after = before;
+  after.defaults["FelixHostname"] = "b";
+  after.environment["LogPrefix"] = "same";
+  after.cluster["Ipv6Support"] = "false";
+  const std::vector<ConfigChange> changes =
+      Changes(Config::Resolve(before), Config::Resolve(after));
+  ASSERT_EQ(changes.size(), 2U);
+  EXPECT_EQ(changes[0].name, "FelixHostname");
+  EXPECT_TRUE(changes[0].needs_restart);
+  EXPECT_EQ(changes[1].name, "Ipv6Support");
+  EXPECT_EQ(changes[1].before, (Setting{"true", ConfigSource::kDefault}));
+  EXPECT_EQ(changes[1].after, (Setting{"false", ConfigSource::kCluster}));
+  EXPECT_FALSE(changes[1].needs_restart);
+}
+
+}  // namespace
+}  // namespace felix
