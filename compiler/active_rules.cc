@@ -84,9 +84,11 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
   for (std::size_t i = 0; i < contexts_.size(); ++i) {
     ir::Chain chain;
     if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
-      const auto* rules = lookup_.policy(*policy, direction);
-      FELIX_CHECK(rules != nullptr, "a policy is in force that does not exist");
-      chain = RenderPolicy(*policy, *rules, contexts_[i], sets[i]);
+      const model::Policy* value = lookup_.policy(*policy);
+      FELIX_CHECK(value != nullptr, "a policy is in force that does not exist");
+      chain = RenderPolicy(*policy, value->tier,
+                           direction == Direction::kIngress ? value->ingress : value->egress,
+                           contexts_[i], sets[i]);
     } else {
       const auto& profile = std::get<std::string>(owner);
       const auto* rules = lookup_.profile(profile, direction);

@@ -26,7 +26,7 @@ class ActiveRules {
  public:
   // Where the rules of a policy or profile are found at rendering time; null if there is none.
   struct Lookup {
-    std::function<const std::vector<model::PolicyRule>*(const model::PolicyId&, Direction)> policy;
+    std::function<const model::Policy*(const model::PolicyId&)> policy;
     std::function<const std::vector<model::PolicyRule>*(const std::string&, Direction)> profile;
   };
 

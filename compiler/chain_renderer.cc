@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/chain_renderer.h"
 
+#include "compiler/log_prefix.h"
 #include "compiler/names.h"
 
 namespace felix::compiler {
@@ -26,13 +27,12 @@ ir::Action DenyOf(const Options& options) {
   return ir::Drop{};
 }
 
-ir::Chain RenderRules(const std::string& owner, RuleOwner kind,
-                      const std::vector<model::PolicyRule>& rules, const RenderContext& context,
-                      SetDefinitions& sets) {
+ir::Chain RenderRules(RuleOrigin origin, const std::vector<model::PolicyRule>& rules,
+                      const RenderContext& context, SetDefinitions& sets) {
   ir::Chain chain;
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    const ir::Provenance provenance{.owner = owner, .rule_index = static_cast<int>(i)};
-    RenderRule(rules[i], kind, provenance, context, chain.rules, sets);
+    origin.provenance.rule_index = static_cast<int>(i);
+    RenderRule(rules[i], origin, context, chain.rules, sets);
   }
   return chain;
 }
@@ -84,14 +84,21 @@ void RenderTier(const TierInForce& tier, Direction direction, bool first,
 
 }  // namespace
 
-ir::Chain RenderPolicy(const model::PolicyId& id, const std::vector<model::PolicyRule>& rules,
-                       const RenderContext& context, SetDefinitions& sets) {
-  return RenderRules(id.ToString(), RuleOwner::kPolicy, rules, context, sets);
+ir::Chain RenderPolicy(const model::PolicyId& id, const std::string& tier,
+                       const std::vector<model::PolicyRule>& rules, const RenderContext& context,
+                       SetDefinitions& sets) {
+  return RenderRules({.owner = RuleOwner::kPolicy,
+                      .provenance = {.owner = id.ToString()},
+                      .log_prefix = PolicyLogPrefix(context.options.log_prefix, id, tier)},
+                     rules, context, sets);
 }
 
 ir::Chain RenderProfile(const std::string& name, const std::vector<model::PolicyRule>& rules,
                         const RenderContext& context, SetDefinitions& sets) {
-  return RenderRules("profile/" + name, RuleOwner::kProfile, rules, context, sets);
+  return RenderRules({.owner = RuleOwner::kProfile,
+                      .provenance = {.owner = "profile/" + name},
+                      .log_prefix = ProfileLogPrefix(context.options.log_prefix, name)},
+                     rules, context, sets);
 }
 
 ir::Chain RenderDenyAll(const std::string& owner, const RenderContext& context) {

@@ -100,12 +100,7 @@ class Graph::Wiring {
 
   ActiveRules::Lookup MakeLookup() {
     return {
-        .policy = [this](const model::PolicyId& id,
-                         Direction direction) -> const std::vector<model::PolicyRule>* {
-          const model::Policy* policy = FindPolicy(id);
-          if (policy == nullptr) return nullptr;
-          return direction == Direction::kIngress ? &policy->ingress : &policy->egress;
-        },
+        .policy = [this](const model::PolicyId& id) { return FindPolicy(id); },
         .profile = [this](const std::string& name,
                           Direction direction) -> const std::vector<model::PolicyRule>* {
           const auto found = store_.profiles().find(model::ProfileId{name});

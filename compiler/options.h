@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "compiler/ir/match.h"
 
 namespace felix::compiler {
 
@@ -30,7 +33,10 @@ struct Options {
   bool allow_ipip_from_workloads = false;
   std::uint16_t vxlan_port = 4789;
   bool workload_source_spoofing = false;  // WorkloadSourceSpoofing=Any
+  // Of rules that log. %t is the tier, %k the short kind (pro for profiles), %n the name, %p the
+  // namespace and the name.
   std::string log_prefix = "calico-packet";
+  std::optional<ir::LimitMatch> log_limit;  // of each rule that logs
 
   bool operator==(const Options&) const = default;
 };

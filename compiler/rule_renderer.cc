@@ -24,9 +24,17 @@ constexpr std::size_t kMaxPortProduct = 16;
 
 // Kernel cost per match, cheap first: the basic matches cost nothing extra, a set lookup most.
 int CostRank(const Match& match) {
-  constexpr int kRanks[] = {
-      /*Interface*/ 0, /*Address*/ 1,  /*Protocol*/ 2,  /*Ports*/ 5,
-      /*Set*/ 7,       /*IcmpType*/ 4, /*Conntrack*/ 6, /*Mark*/ 3};
+  constexpr int kRanks[] = {/*Interface*/ 0,
+                            /*Address*/ 1,
+                            /*Protocol*/ 2,
+                            /*Ports*/ 5,
+                            /*Set*/ 7,
+                            /*IcmpType*/ 4,
+                            /*Conntrack*/ 6,
+                            /*Mark*/ 3,
+                            /*LocalAddress*/ 8,
+                            /*ReversePath*/ 9,
+                            /*Limit: counts what it is asked, so it comes last*/ 10};
   static_assert(std::variant_size_v<Match> == std::size(kRanks));
   return kRanks[match.index()];
 }
@@ -281,19 +289,16 @@ class RuleRenderer {
   Matches common_;
 };
 
-std::string LogPrefix(std::string_view configured) {
-  constexpr std::size_t kKernelLimit = 29;  // struct ipt_log_info: 30 bytes with the NUL
-  std::string prefix;
-  for (const char c : configured) {
-    const auto byte = static_cast<unsigned char>(c);
-    prefix.push_back(byte < 0x20 || byte == 0x7f ? '_' : c);
-  }
-  prefix += ": ";
-  prefix.resize(std::min(prefix.size(), kKernelLimit));
-  return prefix;
+// The burst that the kernel can count: what is refilled within a day.
+ir::LimitMatch LogLimit(ir::LimitMatch limit) {
+  constexpr std::uint64_t kSecondsPerDay = 86400;
+  const std::uint64_t most = limit.rate * kSecondsPerDay / ir::SecondsOf(limit.unit);
+  limit.burst = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(limit.burst, 1, std::max<std::uint64_t>(most, 1)));
+  return limit;
 }
 
-ir::Action ActionOf(model::RuleAction action, RuleOwner owner, const Options& options) {
+ir::Action ActionOf(model::RuleAction action, const RuleOrigin& origin, const Options& options) {
   switch (action) {
     case model::RuleAction::kAllow:
       return ir::Goto{std::string(kAllowChain)};
@@ -302,18 +307,19 @@ ir::Action ActionOf(model::RuleAction action, RuleOwner owner, const Options& op
       return ir::Drop{};
     case model::RuleAction::kPass:
       // A profile has no next tier: passing leaves it without a verdict.
-      if (owner == RuleOwner::kProfile) return ir::Return{};
+      if (origin.owner == RuleOwner::kProfile) return ir::Return{};
       return ir::Goto{std::string(kPassChain)};
     case model::RuleAction::kLog:
-      return ir::Log{.prefix = LogPrefix(options.log_prefix)};
+      return ir::Log{.prefix = origin.log_prefix};
   }
   FELIX_CHECK(false, "unknown rule action");
 }
 
 }  // namespace
 
-void RenderRule(const model::PolicyRule& rule, RuleOwner owner, const ir::Provenance& provenance,
+void RenderRule(const model::PolicyRule& rule, const RuleOrigin& origin,
                 const RenderContext& context, std::vector<ir::Rule>& rules, SetDefinitions& sets) {
+  const ir::Provenance& provenance = origin.provenance;
   SetDefinitions rule_sets;
   std::optional<RuleRenderer::Plan> plan = RuleRenderer(rule, context, rule_sets).Render();
   if (!plan.has_value()) return;
@@ -326,9 +332,11 @@ void RenderRule(const model::PolicyRule& rule, RuleOwner owner, const ir::Proven
       rules.push_back({std::move(matches), ir::SetMark{.value = bit, .mask = bit}, provenance});
     }
   }
+  const std::optional<ir::LimitMatch>& limit = context.options.log_limit;
   for (Matches& matches : plan->deciding) {
+    if (rule.action == model::RuleAction::kLog && limit) matches.push_back(LogLimit(*limit));
     rules.push_back(
-        {std::move(matches), ActionOf(rule.action, owner, context.options), provenance});
+        {std::move(matches), ActionOf(rule.action, origin, context.options), provenance});
   }
 }
 

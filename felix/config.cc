@@ -164,6 +164,10 @@ compiler::Options ReadCompilerOptions(const Reader& read) {
   options.vxlan_port = read.Integer<std::uint16_t>("VXLANPort");
   options.workload_source_spoofing = read.Text("WorkloadSourceSpoofing") == "Any";
   options.log_prefix = read.Text("LogPrefix");
+  options.log_limit = ir::ParseLimit(read.Text("LogActionRateLimit"));
+  if (options.log_limit) {
+    options.log_limit->burst = read.Integer<std::uint32_t>("LogActionRateLimitBurst");
+  }
   return options;
 }
 

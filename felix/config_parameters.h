@@ -19,7 +19,11 @@ enum class ParameterType : std::uint8_t {
   kMarkMask,       // unsigned 32 bits, at least four of them set
   kInterfaceList,  // names or prefixes, separated by commas
   kHostname,
-  kText,  // anything
+  kInterface,    // one name, or a prefix and +; empty: none
+  kRate,         // packets per unit: 10/minute; empty: no limit
+  kPortRange,    // a port or first:last; empty: none
+  kIpv4Address,  // empty: none
+  kText,         // anything
 };
 
 enum class ParameterScope : std::uint8_t {

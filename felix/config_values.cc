@@ -14,10 +14,13 @@
 #include "absl/strings/str_split.h"
 #include "fmt/format.h"
 
+#include "compiler/ir/match.h"
 #include "felix/config_parameters.h"
+#include "model/address.h"
 #include "model/base/check.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
+#include "model/port.h"
 
 namespace felix {
 namespace {
@@ -128,6 +131,32 @@ absl::StatusOr<std::string> ParseHostname(std::string_view text) {
   return std::string(text);
 }
 
+absl::StatusOr<std::string> ParseInterface(std::string_view text) {
+  const std::string_view name = text.substr(0, text.size() - (text.ends_with('+') ? 1 : 0));
+  if (text.size() > kLongestInterfaceName || !IsOneOfCharacters(name, "_.:-")) {
+    return Bad("the name of an interface, or the beginning of one and a +");
+  }
+  return std::string(text);
+}
+
+absl::StatusOr<std::string> ParseRate(std::string_view text) {
+  const std::optional<ir::LimitMatch> limit = ir::ParseLimit(text);
+  if (!limit) return Bad("a number of packets per second, minute, hour or day, as in 10/minute");
+  return ir::LimitText(*limit);
+}
+
+absl::StatusOr<std::string> ParsePortRange(std::string_view text) {
+  const absl::StatusOr<model::PortRange> range = model::PortRange::Parse(text);
+  if (!range.ok()) return Bad("a port or a range of ports, as in 32768:65535");
+  return range->ToString();
+}
+
+absl::StatusOr<std::string> ParseIpv4Address(std::string_view text) {
+  const absl::StatusOr<model::IpAddress> address = model::IpAddress::Parse(text);
+  if (!address.ok() || address->family() != model::IpFamily::kV4) return Bad("an IPv4 address");
+  return address->ToString();
+}
+
 absl::StatusOr<std::string> ParseText(std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -145,6 +174,10 @@ absl::StatusOr<std::string> ZeroOf(const Parameter& parameter) {
     case ParameterType::kSeconds:
     case ParameterType::kMillis:
       return std::string("0");
+    case ParameterType::kInterface:
+    case ParameterType::kRate:
+    case ParameterType::kPortRange:
+    case ParameterType::kIpv4Address:
     case ParameterType::kText:
       return std::string();
     case ParameterType::kOneOf:
@@ -180,6 +213,14 @@ absl::StatusOr<std::string> ParseParameterValue(const Parameter& parameter, std:
       return ParseInterfaceList(text);
     case ParameterType::kHostname:
       return ParseHostname(text);
+    case ParameterType::kInterface:
+      return ParseInterface(text);
+    case ParameterType::kRate:
+      return ParseRate(text);
+    case ParameterType::kPortRange:
+      return ParsePortRange(text);
+    case ParameterType::kIpv4Address:
+      return ParseIpv4Address(text);
     case ParameterType::kText:
       return ParseText(text);
   }

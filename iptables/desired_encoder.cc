@@ -10,6 +10,7 @@
 
 #include "compiler/ir/print.h"
 #include "iptables/rule_codec.h"
+#include "iptables/rule_place.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
 
@@ -121,7 +122,8 @@ absl::Status DesiredEncoder::EncodeChain(const std::string& name,
     return index;
   };
   std::vector<EncodedRule> rules;
-  FELIX_RETURN_IF_ERROR(EncodeRules(chains_.at(name).rules, name, false, remembering, rules));
+  FELIX_RETURN_IF_ERROR(
+      EncodeRules(chains_.at(name).rules, name, std::nullopt, remembering, rules));
   encoded_.chains.insert_or_assign(name, std::move(rules));
   if (numbers.empty()) {
     sets_in_.erase(name);
@@ -134,26 +136,28 @@ absl::Status DesiredEncoder::EncodeChain(const std::string& name,
 absl::Status DesiredEncoder::EncodeHooks(const SetIndexResolver& index_of) {
   absl::btree_map<std::string, HookRules> hooks;
   for (const auto& [key, rules] : hooks_) {
-    const std::string base(ir::BaseChainName(key.base));
-    HookRules& hook = hooks[base];
+    const std::string name(ir::BaseChainName(key.base));
+    HookRules& hook = hooks[name];
     auto& place = key.position == ir::HookPosition::kFirst ? hook.first : hook.last;
-    FELIX_RETURN_IF_ERROR(EncodeRules(rules, base, true, index_of, place));
+    FELIX_RETURN_IF_ERROR(EncodeRules(rules, name, key.base, index_of, place));
   }
   encoded_.hooks = std::move(hooks);
   return absl::OkStatus();
 }
 
 absl::Status DesiredEncoder::EncodeRules(const std::vector<ir::Rule>& rules,
-                                         const std::string& chain, bool in_hook,
+                                         const std::string& chain,
+                                         std::optional<ir::BaseChain> base,
                                          const SetIndexResolver& index_of,
                                          std::vector<EncodedRule>& out) {
   out.reserve(rules.size());
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    absl::StatusOr<EncodedRule> encoded =
-        absl::InvalidArgumentError("only the filter table can reject");
-    if (table_ == ir::Table::kFilter || !std::holds_alternative<ir::Reject>(rules[i].action)) {
-      encoded = in_hook ? EncodeHookRule(rules[i], family_, index_of)
-                        : iptables::Encode(rules[i], family_, index_of);
+    absl::StatusOr<EncodedRule> encoded = EncodedRule();
+    if (const absl::Status place = CheckPlace(rules[i], table_, base); !place.ok()) {
+      encoded = place;
+    } else {
+      encoded = base.has_value() ? EncodeHookRule(rules[i], family_, index_of)
+                                 : iptables::Encode(rules[i], family_, index_of);
     }
     if (!encoded.ok()) {
       return absl::Status(

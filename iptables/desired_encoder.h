@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,7 @@ class DesiredEncoder {
   absl::Status EncodeChain(const std::string& name, const SetIndexResolver& index_of);
   absl::Status EncodeHooks(const SetIndexResolver& index_of);
   absl::Status EncodeRules(const std::vector<ir::Rule>& rules, const std::string& chain,
-                           bool in_hook, const SetIndexResolver& index_of,
+                           std::optional<ir::BaseChain> base, const SetIndexResolver& index_of,
                            std::vector<EncodedRule>& out);
 
   model::IpFamily family_;

@@ -27,6 +27,7 @@ namespace {
 struct Family {
   std::string_view name;
   std::string_view icmp;
+  std::uint8_t snat_revision;
   int domain;
   int level;
   int info;
@@ -34,9 +35,9 @@ struct Family {
   int target;
 };
 constexpr std::array<Family, 2> kFamilies = {{
-    {"ipv4", "icmp", AF_INET, IPPROTO_IP, IPT_SO_GET_INFO, IPT_SO_GET_REVISION_MATCH,
+    {"ipv4", "icmp", 0, AF_INET, IPPROTO_IP, IPT_SO_GET_INFO, IPT_SO_GET_REVISION_MATCH,
      IPT_SO_GET_REVISION_TARGET},
-    {"ipv6", "icmp6", AF_INET6, IPPROTO_IPV6, IP6T_SO_GET_INFO, IP6T_SO_GET_REVISION_MATCH,
+    {"ipv6", "icmp6", 1, AF_INET6, IPPROTO_IPV6, IP6T_SO_GET_INFO, IP6T_SO_GET_REVISION_MATCH,
      IP6T_SO_GET_REVISION_TARGET},
 }};
 
@@ -44,9 +45,21 @@ struct Wanted {
   std::string_view name;
   std::uint8_t revision;
 };
-constexpr std::array<Wanted, 5> kMatches = {
-    {{"multiport", 1}, {"set", 4}, {"conntrack", 3}, {"mark", 1}, {"comment", 0}}};
-constexpr std::array<Wanted, 3> kTargets = {{{"MARK", 2}, {"LOG", 0}, {"REJECT", 0}}};
+constexpr std::array<Wanted, 8> kMatches = {{{"multiport", 1},
+                                             {"set", 4},
+                                             {"conntrack", 3},
+                                             {"mark", 1},
+                                             {"comment", 0},
+                                             {"addrtype", 1},
+                                             {"rpfilter", 0},
+                                             {"limit", 0}}};
+constexpr std::array<Wanted, 7> kTargets = {{{"MARK", 2},
+                                             {"LOG", 0},
+                                             {"REJECT", 0},
+                                             {"NFLOG", 0},
+                                             {"CT", 2},
+                                             {"MASQUERADE", 0},
+                                             {"DNAT", 2}}};
 
 class Prober {
  public:
@@ -120,6 +133,7 @@ std::vector<Feature> ProbeFeatures() {
     for (const Wanted& match : kMatches) prober.Match(match);
     prober.Match({family.icmp, 0});
     for (const Wanted& target : kTargets) prober.Target(target);
+    prober.Target({"SNAT", family.snat_revision});
   }
   return features;
 }

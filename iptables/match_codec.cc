@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "iptables/match_codec.h"
 
+#include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_limit.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
+#include <linux/netfilter/xt_rpfilter.h>
 #include <linux/netfilter/xt_set.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <variant>
@@ -25,6 +29,9 @@ namespace {
 
 static_assert(sizeof(ipt_icmp) == sizeof(ip6t_icmp));
 static_assert(XT_MULTI_PORTS == ir::kMaxPortSlots);
+// The kernel's type has this bit for addresses of the host (RTN_LOCAL of rtnetlink).
+constexpr std::uint16_t kLocalType = XT_ADDRTYPE_LOCAL;
+constexpr std::uint32_t kSecondsPerDay = 86400;
 constexpr std::uint8_t kAnyIcmpType = 255;  // the kernel's wildcard in IPv4
 
 struct StateBit {
@@ -125,6 +132,46 @@ class MatchWriter {
     return absl::OkStatus();
   }
 
+  absl::Status operator()(const ir::LocalAddressMatch& m) const {
+    const bool source = m.side == ir::Side::kSource;
+    ZeroedBytes<xt_addrtype_info_v1> data;
+    (source ? data->source : data->dest) = kLocalType;
+    unsigned flags = 0;
+    if (m.negated) flags |= source ? XT_ADDRTYPE_INVERT_SOURCE : XT_ADDRTYPE_INVERT_DEST;
+    if (m.of_out_interface) flags |= XT_ADDRTYPE_LIMIT_IFACE_OUT;
+    data->flags = flags;
+    AppendExtension("addrtype", 1, data.view(), entry_);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const ir::ReversePathMatch& m) const {
+    ZeroedBytes<xt_rpfilter_info> data;
+    data->flags = static_cast<std::uint8_t>((m.with_mark ? unsigned{XT_RPFILTER_VALID_MARK} : 0U) |
+                                            (m.negated ? unsigned{XT_RPFILTER_INVERT} : 0U));
+    AppendExtension("rpfilter", 0, data.view(), entry_);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const ir::LimitMatch& m) const {
+    const std::uint64_t scaled_period =
+        std::uint64_t{XT_LIMIT_SCALE} * ir::SecondsOf(m.unit) / std::max(m.rate, 1U);
+    if (m.rate == 0 || scaled_period == 0) {
+      return absl::InvalidArgumentError(fmt::format("limit of {} packets", ir::LimitText(m)));
+    }
+    // The kernel refuses what overflows its counters; how much that is depends on its clock, but a
+    // day's worth always fits.
+    if (m.burst == 0 || m.burst * scaled_period > std::uint64_t{kSecondsPerDay} * XT_LIMIT_SCALE) {
+      return absl::InvalidArgumentError(
+          fmt::format("limit of {} with a burst of {}: not 1 to a day's worth of packets",
+                      ir::LimitText(m), m.burst));
+    }
+    ZeroedBytes<xt_rateinfo> data;
+    data->avg = static_cast<std::uint32_t>(scaled_period);
+    data->burst = m.burst;
+    AppendExtension("limit", 0, data.view(), entry_);
+    return absl::OkStatus();
+  }
+
   template <typename HeaderMatch>
   absl::Status operator()(const HeaderMatch&) const {
     FELIX_CHECK(false, "a header match is no extension");
@@ -200,6 +247,41 @@ absl::StatusOr<ir::Match> DecodeConntrack(const xt_conntrack_mtinfo3& data) {
   return match;
 }
 
+absl::StatusOr<ir::Match> DecodeAddressType(const xt_addrtype_info_v1& data) {
+  const bool source = data.source == kLocalType && data.dest == 0;
+  const bool destination = data.dest == kLocalType && data.source == 0;
+  const unsigned inverted = source ? XT_ADDRTYPE_INVERT_SOURCE : XT_ADDRTYPE_INVERT_DEST;
+  if ((!source && !destination) ||
+      (data.flags & ~(inverted | unsigned{XT_ADDRTYPE_LIMIT_IFACE_OUT})) != 0) {
+    return Foreign("addrtype");
+  }
+  return ir::LocalAddressMatch{.side = source ? ir::Side::kSource : ir::Side::kDestination,
+                               .of_out_interface = (data.flags & XT_ADDRTYPE_LIMIT_IFACE_OUT) != 0,
+                               .negated = (data.flags & inverted) != 0};
+}
+
+absl::StatusOr<ir::Match> DecodeReversePath(const xt_rpfilter_info& data) {
+  const unsigned flags = data.flags;
+  if ((flags & ~unsigned{XT_RPFILTER_VALID_MARK | XT_RPFILTER_INVERT}) != 0) {
+    return Foreign("rpfilter");
+  }
+  return ir::ReversePathMatch{.with_mark = (flags & XT_RPFILTER_VALID_MARK) != 0,
+                              .negated = (flags & XT_RPFILTER_INVERT) != 0};
+}
+
+// The kernel keeps the time between two packets. The smallest unit that says it in whole packets.
+absl::StatusOr<ir::Match> DecodeLimit(const xt_rateinfo& data) {
+  using Unit = ir::LimitMatch::Unit;
+  for (const Unit unit : {Unit::kSecond, Unit::kMinute, Unit::kHour, Unit::kDay}) {
+    const std::uint32_t scaled = XT_LIMIT_SCALE * ir::SecondsOf(unit);
+    const std::uint32_t rate = data.avg == 0 ? 0 : scaled / data.avg;
+    if (rate != 0 && scaled / rate == data.avg) {
+      return ir::LimitMatch{.rate = rate, .unit = unit, .burst = data.burst};
+    }
+  }
+  return Foreign("limit");
+}
+
 template <typename T>
 bool Is(const Extension& match, std::string_view name, std::uint8_t revision) {
   return match.name == name && match.revision == revision && match.data.size() >= sizeof(T);
@@ -239,6 +321,10 @@ bool IsTag(const Extension& match) {
   });
 }
 
+std::size_t PublicMatchSize(const Extension& match) {
+  return Is<xt_rateinfo>(match, "limit", 0) ? offsetof(xt_rateinfo, prev) : match.data.size();
+}
+
 absl::StatusOr<std::optional<ir::Match>> DecodeMatch(const Extension& match, model::IpFamily family,
                                                      const SetIdResolver& id_of) {
   if (match.name == "comment") return std::optional<ir::Match>();
@@ -256,6 +342,12 @@ absl::StatusOr<std::optional<ir::Match>> DecodeMatch(const Extension& match, mod
   } else if (Is<xt_mark_mtinfo1>(match, "mark", 1)) {
     const auto data = LoadBytes<xt_mark_mtinfo1>(match.data);
     decoded = ir::MarkMatch{.value = data.mark, .mask = data.mask, .negated = data.invert != 0};
+  } else if (Is<xt_addrtype_info_v1>(match, "addrtype", 1)) {
+    decoded = DecodeAddressType(LoadBytes<xt_addrtype_info_v1>(match.data));
+  } else if (Is<xt_rpfilter_info>(match, "rpfilter", 0)) {
+    decoded = DecodeReversePath(LoadBytes<xt_rpfilter_info>(match.data));
+  } else if (Is<xt_rateinfo>(match, "limit", 0)) {
+    decoded = DecodeLimit(LoadBytes<xt_rateinfo>(match.data));
   }
   FELIX_RETURN_IF_ERROR(decoded.status());
   return std::optional<ir::Match>(*std::move(decoded));

@@ -14,8 +14,8 @@
 #include "iptables/entry_bytes.h"
 #include "model/address.h"
 
-// Matches that are extensions: multiport 1, set 4, icmp 0, icmp6 0, conntrack 3, mark 1. Layouts
-// are those of <linux/netfilter/xt_*.h>.
+// Matches that are extensions: multiport 1, set 4, icmp 0, icmp6 0, conntrack 3, mark 1, addrtype
+// 1, rpfilter 0, limit 0. Layouts are those of <linux/netfilter/xt_*.h>.
 namespace felix::iptables {
 
 // The protocol that all packets of such a rule have, if the rule says one.
@@ -33,5 +33,8 @@ void AppendTag(std::string& entry);
 absl::StatusOr<std::optional<ir::Match>> DecodeMatch(const Extension& match, model::IpFamily family,
                                                      const SetIdResolver& id_of);
 bool IsTag(const Extension& match);
+
+// How much of the match's data is the rule's; behind it the kernel keeps its own books.
+std::size_t PublicMatchSize(const Extension& match);
 
 }  // namespace felix::iptables

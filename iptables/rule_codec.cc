@@ -29,7 +29,7 @@ absl::StatusOr<EncodedRule> EncodeWithTag(const ir::Rule& rule, bool tag, model:
     FELIX_RETURN_IF_ERROR(AppendMatch(match, protocol, family, index_of, out.bytes));
   }
   const std::size_t target_offset = out.bytes.size();
-  FELIX_RETURN_IF_ERROR(AppendTarget(rule.action, family, out));
+  FELIX_RETURN_IF_ERROR(AppendTarget(rule.action, protocol, family, out));
   SetEntryOffsets(out.bytes, target_offset, family);
   out.is_tagged = tag;
   return out;
@@ -47,6 +47,12 @@ absl::StatusOr<EntryParts> Split(std::string_view entry, model::IpFamily family)
     return absl::InvalidArgumentError("rule entry shorter than its head");
   }
   return SplitEntry(entry, header_size, TargetOffset(entry, family));
+}
+
+void ClearBehind(std::string_view data, std::size_t size, std::string_view entry,
+                 std::string& out) {
+  const auto offset = static_cast<std::size_t>(data.data() - entry.data());
+  std::memset(out.data() + offset + size, 0, data.size() - size);
 }
 
 }  // namespace
@@ -81,6 +87,10 @@ absl::StatusOr<EncodedRule> Normalise(std::string_view entry, std::string_view t
   FELIX_ASSIGN_OR_RETURN(const EntryParts parts, Split(entry, family));
   for (const Extension& match : parts.matches) out.is_tagged = out.is_tagged || IsTag(match);
   out.bytes.assign(entry);
+  for (const Extension& match : parts.matches) {
+    ClearBehind(match.data, PublicMatchSize(match), entry, out.bytes);
+  }
+  ClearBehind(parts.target.data, PublicTargetSize(parts.target), entry, out.bytes);
   NormaliseHeader(out.bytes, family);
   const std::size_t target_offset = TargetOffset(entry, family);
   ClearNameTails(out.bytes, EntryHeaderSize(family), target_offset);

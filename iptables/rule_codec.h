@@ -19,7 +19,9 @@ namespace felix::iptables {
 
 // kInvalidArgument for what the kernel could not hold or would refuse: more than 15 port slots,
 // ports or an ICMP type without the protocol that has them, two conditions on one head field, chain
-// names above 28 bytes, log prefixes above 29 or with control characters, log levels above 7.
+// names above 28 bytes, log prefixes above 29 (LOG) or 63 (NFLOG) bytes or with control characters,
+// log levels above 7, limits beyond the kernel's counters, translations to the other family or of
+// ports without a protocol that has them.
 // Errors of the resolver pass through.
 absl::StatusOr<EncodedRule> Encode(const ir::Rule& rule, model::IpFamily family,
                                    const SetIndexResolver& index_of);

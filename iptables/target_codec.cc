@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "iptables/target_codec.h"
 
+#include <linux/netfilter/xt_CT.h>
+#include <linux/netfilter/xt_NFLOG.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter_ipv4/ipt_LOG.h>
 #include <linux/netfilter_ipv4/ipt_REJECT.h>
@@ -8,11 +10,15 @@
 #include <linux/netfilter_ipv6/ip6t_REJECT.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <variant>
 
 #include "fmt/format.h"
+
+#include "iptables/nat_codec.h"
+#include "model/base/status_macros.h"
 
 namespace felix::iptables {
 namespace {
@@ -22,6 +28,7 @@ static_assert(sizeof(ipt_log_info) == sizeof(ip6t_log_info));
 static_assert(sizeof(ipt_reject_info) == sizeof(std::uint32_t));
 static_assert(sizeof(ip6t_reject_info) == sizeof(std::uint32_t));
 constexpr std::size_t kMaxLogPrefix = sizeof(ipt_log_info::prefix) - 1;
+constexpr std::size_t kMaxNetlinkLogPrefix = sizeof(xt_nflog_info::prefix) - 1;
 constexpr std::uint8_t kMaxLogLevel = 7;
 
 std::uint32_t PortUnreachable(model::IpFamily family) {
@@ -31,7 +38,8 @@ std::uint32_t PortUnreachable(model::IpFamily family) {
 
 class TargetWriter {
  public:
-  TargetWriter(model::IpFamily family, EncodedRule& rule) : family_(family), rule_(rule) {}
+  TargetWriter(std::optional<model::Protocol> protocol, model::IpFamily family, EncodedRule& rule)
+      : protocol_(protocol), family_(family), rule_(rule) {}
 
   absl::Status operator()(const ir::Accept&) const { return Verdict("ACCEPT"); }
   absl::Status operator()(const ir::Drop&) const { return Verdict("DROP"); }
@@ -52,14 +60,7 @@ class TargetWriter {
   }
 
   absl::Status operator()(const ir::Log& log) const {
-    if (log.prefix.size() > kMaxLogPrefix) {
-      return absl::InvalidArgumentError(
-          fmt::format("log prefix '{}' is longer than {} bytes", log.prefix, kMaxLogPrefix));
-    }
-    const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
-    if (std::any_of(log.prefix.begin(), log.prefix.end(), is_control)) {
-      return absl::InvalidArgumentError("log prefix with a control character");
-    }
+    FELIX_RETURN_IF_ERROR(CheckPrefix(log.prefix, kMaxLogPrefix));
     if (log.level > kMaxLogLevel) {
       return absl::InvalidArgumentError(fmt::format("log level {}", static_cast<int>(log.level)));
     }
@@ -69,7 +70,45 @@ class TargetWriter {
     return Add("LOG", 0, data.view());
   }
 
+  absl::Status operator()(const ir::NetlinkLog& log) const {
+    FELIX_RETURN_IF_ERROR(CheckPrefix(log.prefix, kMaxNetlinkLogPrefix));
+    ZeroedBytes<xt_nflog_info> data;
+    data->group = log.group;
+    data->len = log.size;
+    data->flags = log.size == 0 ? 0 : XT_NFLOG_F_COPY_LEN;
+    std::memcpy(data->prefix, log.prefix.data(), log.prefix.size());
+    return Add("NFLOG", 0, data.view());
+  }
+
+  absl::Status operator()(const ir::NoTrack&) const {
+    ZeroedBytes<xt_ct_target_info_v1> data;
+    data->flags = XT_CT_NOTRACK;
+    return Add("CT", 2, data.view());
+  }
+
+  absl::Status operator()(const ir::Masquerade& nat) const { return Translate(nat); }
+  absl::Status operator()(const ir::SourceNat& nat) const { return Translate(nat); }
+  absl::Status operator()(const ir::DestinationNat& nat) const { return Translate(nat); }
+
  private:
+  template <typename Translation>
+  [[nodiscard]] absl::Status Translate(const Translation& nat) const {
+    FELIX_ASSIGN_OR_RETURN(const NatTarget target, EncodeNat(nat, protocol_, family_));
+    return Add(target.name, target.revision, target.data);
+  }
+
+  [[nodiscard]] static absl::Status CheckPrefix(const std::string& prefix, std::size_t longest) {
+    if (prefix.size() > longest) {
+      return absl::InvalidArgumentError(
+          fmt::format("log prefix '{}' is longer than {} bytes", prefix, longest));
+    }
+    const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+    if (std::any_of(prefix.begin(), prefix.end(), is_control)) {
+      return absl::InvalidArgumentError("log prefix with a control character");
+    }
+    return absl::OkStatus();
+  }
+
   [[nodiscard]] absl::Status Verdict(std::string_view name) const {
     AppendStandardTarget(name, rule_.bytes);
     rule_.target = name;
@@ -94,6 +133,7 @@ class TargetWriter {
     return absl::OkStatus();
   }
 
+  std::optional<model::Protocol> protocol_;
   model::IpFamily family_;
   EncodedRule& rule_;
 };
@@ -108,6 +148,24 @@ absl::StatusOr<ir::Action> DecodeLog(const ipt_log_info& data) {
   return ir::Log{.prefix = std::string(prefix.substr(0, prefix.find('\0'))), .level = data.level};
 }
 
+absl::StatusOr<ir::Action> DecodeNetlinkLog(const xt_nflog_info& data) {
+  const bool sized = data.flags == XT_NFLOG_F_COPY_LEN;
+  if (data.threshold != 0 || (data.flags != 0 && !sized) || sized != (data.len != 0)) {
+    return Foreign("NFLOG");
+  }
+  const std::string_view prefix(data.prefix, sizeof(data.prefix));
+  return ir::NetlinkLog{.group = data.group,
+                        .prefix = std::string(prefix.substr(0, prefix.find('\0'))),
+                        .size = data.len};
+}
+
+absl::StatusOr<ir::Action> DecodeTracking(const xt_ct_target_info_v1& data) {
+  const bool other = data.zone != 0 || data.ct_events != 0 || data.exp_events != 0 ||
+                     data.helper[0] != '\0' || data.timeout[0] != '\0';
+  if (data.flags != XT_CT_NOTRACK || other) return Foreign("CT");
+  return ir::NoTrack{};
+}
+
 }  // namespace
 
 bool IsVerdict(std::string_view target) {
@@ -119,8 +177,14 @@ void AppendStandardTarget(std::string_view name, std::string& entry) {
   AppendExtension(name.substr(0, kMaxTargetNameLength), 0, AsBytes(no_verdict), entry);
 }
 
-absl::Status AppendTarget(const ir::Action& action, model::IpFamily family, EncodedRule& rule) {
-  return std::visit(TargetWriter(family, rule), action);
+absl::Status AppendTarget(const ir::Action& action, std::optional<model::Protocol> protocol,
+                          model::IpFamily family, EncodedRule& rule) {
+  return std::visit(TargetWriter(protocol, family, rule), action);
+}
+
+std::size_t PublicTargetSize(const Extension& target) {
+  const bool is_ct = target.name == "CT" && target.data.size() >= sizeof(xt_ct_target_info_v1);
+  return is_ct ? offsetof(xt_ct_target_info_v1, ct) : target.data.size();
 }
 
 absl::StatusOr<ir::Action> DecodeTarget(const Extension& target, const EncodedRule& rule,
@@ -139,6 +203,13 @@ absl::StatusOr<ir::Action> DecodeTarget(const Extension& target, const EncodedRu
     return ir::SetMark{.value = data.mark, .mask = data.mask};
   }
   if (is("LOG", 0, sizeof(ipt_log_info))) return DecodeLog(LoadBytes<ipt_log_info>(target.data));
+  if (is("NFLOG", 0, sizeof(xt_nflog_info))) {
+    return DecodeNetlinkLog(LoadBytes<xt_nflog_info>(target.data));
+  }
+  if (is("CT", 2, sizeof(xt_ct_target_info_v1))) {
+    return DecodeTracking(LoadBytes<xt_ct_target_info_v1>(target.data));
+  }
+  if (IsNat(target)) return DecodeNat(target, family);
   if (is("REJECT", 0, sizeof(std::uint32_t)) &&
       LoadBytes<std::uint32_t>(target.data) == PortUnreachable(family)) {
     return ir::Reject{};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,8 +13,10 @@
 #include "iptables/encoded_rule.h"
 #include "iptables/entry_bytes.h"
 #include "model/address.h"
+#include "model/port.h"
 
-// Targets: verdicts and jumps (the standard target), MARK 2, LOG 0, REJECT 0.
+// Targets: verdicts and jumps (the standard target), MARK 2, LOG 0, REJECT 0, NFLOG 0, CT 2, and
+// those of nat_codec.h.
 namespace felix::iptables {
 
 // ACCEPT, DROP, QUEUE, RETURN.
@@ -21,8 +25,13 @@ bool IsVerdict(std::string_view target);
 // A standard target that bears the name of a verdict or chain, for libiptc to put the number in.
 void AppendStandardTarget(std::string_view name, std::string& entry);
 
-// Appends to the bytes and says in `rule` what the target is. kInvalidArgument as for Encode.
-absl::Status AppendTarget(const ir::Action& action, model::IpFamily family, EncodedRule& rule);
+// Appends to the bytes and says in `rule` what the target is; `protocol` is what the rule requires.
+// kInvalidArgument as for Encode.
+absl::Status AppendTarget(const ir::Action& action, std::optional<model::Protocol> protocol,
+                          model::IpFamily family, EncodedRule& rule);
+
+// How much of the target's data is the rule's; behind it the kernel keeps its own books.
+std::size_t PublicTargetSize(const Extension& target);
 
 absl::StatusOr<ir::Action> DecodeTarget(const Extension& target, const EncodedRule& rule,
                                         bool is_goto, model::IpFamily family);

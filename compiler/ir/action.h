@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
+
+#include "model/address.h"
+#include "model/port.h"
 
 namespace felix::ir {
 
@@ -45,6 +49,46 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
-using Action = std::variant<Accept, Drop, Reject, Return, Jump, Goto, SetMark, Log>;
+// Hands a copy of the packet's head to those who listen on a netlink group; evaluation goes on with
+// the next rule.
+struct NetlinkLog {
+  std::uint16_t group = 0;
+  std::string prefix;      // at most 63 bytes, no control character
+  std::uint32_t size = 0;  // bytes of the packet, 0: all
+  bool operator==(const NetlinkLog&) const = default;
+};
+// Keeps connection tracking away from the packet, and ends the table with an accept. Raw table
+// only.
+struct NoTrack {
+  bool operator==(const NoTrack&) const = default;
+};
+
+// Translations of addresses: they end the table as an accept does, and hold for the whole
+// connection. Nat table only, and a port range only in a rule with a protocol that has ports.
+// `fully_random` picks the port unpredictably.
+
+// Source address of the interface that the packet leaves by. Only below POSTROUTING.
+struct Masquerade {
+  std::optional<model::PortRange> ports;
+  bool fully_random = false;
+  bool operator==(const Masquerade&) const = default;
+};
+// Only below POSTROUTING and INPUT.
+struct SourceNat {
+  model::IpAddress address;
+  std::optional<model::PortRange> ports;
+  bool fully_random = false;
+  bool operator==(const SourceNat&) const = default;
+};
+// Only below PREROUTING and OUTPUT.
+struct DestinationNat {
+  model::IpAddress address;
+  std::optional<model::PortRange> ports;
+  bool fully_random = false;
+  bool operator==(const DestinationNat&) const = default;
+};
+
+using Action = std::variant<Accept, Drop, Reject, Return, Jump, Goto, SetMark, Log, NetlinkLog,
+                            NoTrack, Masquerade, SourceNat, DestinationNat>;
 
 }  // namespace felix::ir

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -86,7 +88,42 @@ struct MarkMatch {
   bool operator==(const MarkMatch&) const = default;
 };
 
-using Match = std::variant<InterfaceMatch, AddressMatch, ProtocolMatch, PortsMatch, SetMatch,
-                           IcmpTypeMatch, ConntrackMatch, MarkMatch>;
+// Whether the packet's address of that side belongs to this host.
+struct LocalAddressMatch {
+  Side side = Side::kSource;
+  // Only addresses of the interface that the packet leaves by count. Not for chains that see
+  // packets before they are routed.
+  bool of_out_interface = false;
+  bool negated = false;
+  bool operator==(const LocalAddressMatch&) const = default;
+};
+
+// Whether a reply to the packet's source would leave by the interface that the packet came in by.
+// Only for chains that PREROUTING of raw or mangle leads to.
+struct ReversePathMatch {
+  bool with_mark = false;  // the packet's mark counts for the route of the reply
+  bool negated = false;    // matches packets that fail the check
+  bool operator==(const ReversePathMatch&) const = default;
+};
+
+// Holds for so many packets per unit and no more, with a reserve of `burst`. Every packet that is
+// asked takes from the reserve, also if a later match turns it away: it belongs last. The reserve
+// must be full again within a day (the kernel counts it in 32 bits).
+struct LimitMatch {
+  enum class Unit : std::uint8_t { kSecond, kMinute, kHour, kDay };
+  std::uint32_t rate = 1;  // at least 1, at most 10000 for each second of the unit
+  Unit unit = Unit::kSecond;
+  std::uint32_t burst = 5;
+  bool operator==(const LimitMatch&) const = default;
+};
+[[nodiscard]] std::uint32_t SecondsOf(LimitMatch::Unit unit);
+// "10/minute", "5/sec", "3/h": the number and any beginning of the unit's name; nothing if it is
+// no such thing or more than the kernel can count.
+[[nodiscard]] std::optional<LimitMatch> ParseLimit(std::string_view text);
+[[nodiscard]] std::string LimitText(const LimitMatch& limit);  // "10/minute"
+
+using Match =
+    std::variant<InterfaceMatch, AddressMatch, ProtocolMatch, PortsMatch, SetMatch, IcmpTypeMatch,
+                 ConntrackMatch, MarkMatch, LocalAddressMatch, ReversePathMatch, LimitMatch>;
 
 }  // namespace felix::ir

@@ -2,6 +2,7 @@
 #include "compiler/ir/print.h"
 
 #include <array>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -88,6 +89,18 @@ std::string PrintMatch(const Match& match, model::IpFamily family) {
           [](const MarkMatch& m) {
             return fmt::format("-m mark {}--mark {:#x}/{:#x}", Not(m.negated), m.value, m.mask);
           },
+          [](const LocalAddressMatch& m) {
+            return fmt::format("-m addrtype {}--{}-type LOCAL{}", Not(m.negated),
+                               m.side == Side::kSource ? "src" : "dst",
+                               m.of_out_interface ? " --limit-iface-out" : "");
+          },
+          [](const ReversePathMatch& m) {
+            return fmt::format("-m rpfilter{}{}", m.with_mark ? " --validmark" : "",
+                               m.negated ? " --invert" : "");
+          },
+          [](const LimitMatch& m) {
+            return fmt::format("-m limit --limit {} --limit-burst {}", LimitText(m), m.burst);
+          },
       },
       match);
 }
@@ -101,23 +114,61 @@ std::string Quoted(std::string_view text) {
   return quoted + "\"";
 }
 
+std::string PortsSuffix(const std::optional<model::PortRange>& ports) {
+  return ports.has_value() ? fmt::format(":{}", ports->ToString()) : std::string();
+}
+
+std::string_view RandomSuffix(bool fully_random) {
+  return fully_random ? " --random-fully" : "";
+}
+
+std::string NetlinkLogText(const NetlinkLog& log) {
+  std::string text = fmt::format("-j NFLOG --nflog-group {}", log.group);
+  if (!log.prefix.empty()) text += fmt::format(" --nflog-prefix {}", Quoted(log.prefix));
+  if (log.size != 0) text += fmt::format(" --nflog-size {}", log.size);
+  return text;
+}
+
+// Of an address with ports in the notation that tells the two apart.
+std::string Endpoint(const model::IpAddress& address,
+                     const std::optional<model::PortRange>& ports) {
+  const bool brackets = ports.has_value() && address.family() == model::IpFamily::kV6;
+  return fmt::format("{}{}{}{}", brackets ? "[" : "", address.ToString(), brackets ? "]" : "",
+                     PortsSuffix(ports));
+}
+
 std::string PrintAction(const Action& action) {
-  return std::visit(Overloaded{
-                        [](const Accept&) { return std::string("-j ACCEPT"); },
-                        [](const Drop&) { return std::string("-j DROP"); },
-                        [](const Reject&) { return std::string("-j REJECT"); },
-                        [](const Return&) { return std::string("-j RETURN"); },
-                        [](const Jump& a) { return fmt::format("-j {}", a.chain); },
-                        [](const Goto& a) { return fmt::format("-g {}", a.chain); },
-                        [](const SetMark& a) {
-                          return fmt::format("-j MARK --set-mark {:#x}/{:#x}", a.value, a.mask);
-                        },
-                        [](const Log& a) {
-                          return fmt::format("-j LOG --log-prefix {} --log-level {}",
-                                             Quoted(a.prefix), a.level);
-                        },
-                    },
-                    action);
+  return std::visit(
+      Overloaded{
+          [](const Accept&) { return std::string("-j ACCEPT"); },
+          [](const Drop&) { return std::string("-j DROP"); },
+          [](const Reject&) { return std::string("-j REJECT"); },
+          [](const Return&) { return std::string("-j RETURN"); },
+          [](const Jump& a) { return fmt::format("-j {}", a.chain); },
+          [](const Goto& a) { return fmt::format("-g {}", a.chain); },
+          [](const SetMark& a) {
+            return fmt::format("-j MARK --set-mark {:#x}/{:#x}", a.value, a.mask);
+          },
+          [](const Log& a) {
+            return fmt::format("-j LOG --log-prefix {} --log-level {}", Quoted(a.prefix), a.level);
+          },
+          [](const NetlinkLog& a) { return NetlinkLogText(a); },
+          [](const NoTrack&) { return std::string("-j CT --notrack"); },
+          [](const Masquerade& a) {
+            return fmt::format("-j MASQUERADE{}{}{}", a.ports.has_value() ? " --to-ports " : "",
+                               a.ports.has_value() ? a.ports->ToString() : "",
+                               RandomSuffix(a.fully_random));
+          },
+          [](const SourceNat& a) {
+            return fmt::format("-j SNAT --to-source {}{}", Endpoint(a.address, a.ports),
+                               RandomSuffix(a.fully_random));
+          },
+          [](const DestinationNat& a) {
+            return fmt::format("-j DNAT --to-destination {}{}", Endpoint(a.address, a.ports),
+                               RandomSuffix(a.fully_random));
+          },
+      },
+      action);
 }
 
 void AppendSets(const DesiredState& state, model::IpFamily family, std::string& text) {

@@ -202,7 +202,8 @@ class FamilyCompiler {
       for (const model::PolicyId& id : tier.policies) {
         const model::Policy& policy = policies.at(id);
         Emit(compiler::PolicyChainName(id, shape.direction),
-             compiler::RenderPolicy(id, ingress ? policy.ingress : policy.egress, context_, sets_));
+             compiler::RenderPolicy(id, policy.tier, ingress ? policy.ingress : policy.egress,
+                                    context_, sets_));
       }
     }
     for (const std::string& name : shape.profiles) {

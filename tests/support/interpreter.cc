@@ -2,6 +2,7 @@
 #include "tests/support/interpreter.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "fmt/format.h"
@@ -102,6 +103,16 @@ bool PortsHold(const ir::PortsMatch& match, const Packet& packet) {
                      [&](const model::PortRange& range) { return range.Contains(port); });
 }
 
+bool IsLocal(const ir::LocalAddressMatch& match, const Packet& packet) {
+  const model::IpAddress& address =
+      match.side == ir::Side::kSource ? packet.source : packet.destination;
+  return std::any_of(packet.host_addresses.begin(), packet.host_addresses.end(),
+                     [&](const HostAddress& own) {
+                       return own.address == address &&
+                              (!match.of_out_interface || own.interface == packet.out_interface);
+                     });
+}
+
 bool MatchHolds(const ir::DesiredState& state, const ir::Match& match, const Packet& packet) {
   const bool holds = std::visit(
       Overloaded{
@@ -118,9 +129,14 @@ bool MatchHolds(const ir::DesiredState& state, const ir::Match& match, const Pac
           },
           [&](const ir::ConntrackMatch& m) { return ConntrackHolds(m, packet.conntrack); },
           [&](const ir::MarkMatch& m) { return (packet.mark & m.mask) == m.value; },
+          [&](const ir::LocalAddressMatch& m) { return IsLocal(m, packet); },
+          [&](const ir::ReversePathMatch&) { return !packet.fails_reverse_path; },
+          [](const ir::LimitMatch&) { return true; },
       },
       match);
-  const bool negated = std::visit([](const auto& m) { return m.negated; }, match);
+  const bool negated = std::visit(Overloaded{[](const ir::LimitMatch&) { return false; },
+                                             [](const auto& m) { return m.negated; }},
+                                  match);
   return holds != negated;
 }
 
@@ -182,6 +198,18 @@ class Walk {
     return verdict;
   }
 
+  template <typename Translation>
+  Verdict Translate(const Translation& translation) {
+    FELIX_CHECK(table_ == ir::Table::kNat, "a translation outside of nat");
+    if constexpr (std::is_same_v<Translation, ir::DestinationNat>) {
+      packet_.destination = translation.address;
+    } else if constexpr (std::is_same_v<Translation, ir::SourceNat>) {
+      packet_.source = translation.address;
+    }
+    trace_.translations.push_back(translation);
+    return Verdict::kAccept;
+  }
+
   Verdict Act(const ir::Rule& rule) {
     return std::visit(Overloaded{
                           [&](const ir::Accept&) { return Decide(rule, Verdict::kAccept); },
@@ -208,6 +236,13 @@ class Walk {
                             return Verdict::kContinue;
                           },
                           [&](const ir::Log&) { return Verdict::kContinue; },
+                          [&](const ir::NetlinkLog&) { return Verdict::kContinue; },
+                          [&](const ir::NoTrack&) {
+                            FELIX_CHECK(table_ == ir::Table::kRaw, "no tracking outside of raw");
+                            packet_.conntrack = ConntrackState::kUntracked;
+                            return Verdict::kAccept;
+                          },
+                          [&](const auto& translation) { return Translate(translation); },
                       },
                       rule.action);
   }
@@ -230,22 +265,19 @@ std::vector<Station> WayOf(const Packet& packet) {
   using ir::BaseChain;
   using ir::Table;
   if (packet.in_interface.empty()) {
-    return {{Table::kRaw, BaseChain::kOutput},
-            {Table::kMangle, BaseChain::kOutput},
-            {Table::kFilter, BaseChain::kOutput},
-            {Table::kMangle, BaseChain::kPostrouting}};
+    return {{Table::kRaw, BaseChain::kOutput},         {Table::kMangle, BaseChain::kOutput},
+            {Table::kNat, BaseChain::kOutput},         {Table::kFilter, BaseChain::kOutput},
+            {Table::kMangle, BaseChain::kPostrouting}, {Table::kNat, BaseChain::kPostrouting}};
   }
   if (packet.out_interface.empty()) {
-    return {{Table::kRaw, BaseChain::kPrerouting},
-            {Table::kMangle, BaseChain::kPrerouting},
-            {Table::kMangle, BaseChain::kInput},
-            {Table::kFilter, BaseChain::kInput}};
+    return {{Table::kRaw, BaseChain::kPrerouting}, {Table::kMangle, BaseChain::kPrerouting},
+            {Table::kNat, BaseChain::kPrerouting}, {Table::kMangle, BaseChain::kInput},
+            {Table::kFilter, BaseChain::kInput},   {Table::kNat, BaseChain::kInput}};
   }
-  return {{Table::kRaw, BaseChain::kPrerouting},
-          {Table::kMangle, BaseChain::kPrerouting},
-          {Table::kMangle, BaseChain::kForward},
-          {Table::kFilter, BaseChain::kForward},
-          {Table::kMangle, BaseChain::kPostrouting}};
+  return {{Table::kRaw, BaseChain::kPrerouting}, {Table::kMangle, BaseChain::kPrerouting},
+          {Table::kNat, BaseChain::kPrerouting}, {Table::kMangle, BaseChain::kForward},
+          {Table::kFilter, BaseChain::kForward}, {Table::kMangle, BaseChain::kPostrouting},
+          {Table::kNat, BaseChain::kPostrouting}};
 }
 
 }  // namespace
@@ -258,21 +290,25 @@ bool RuleMatches(const ir::DesiredState& state, const ir::Rule& rule, const Pack
 
 Trace Interpret(const ir::DesiredState& state, const Packet& packet) {
   Trace trace;
-  std::uint32_t mark = packet.mark;
+  Packet now = packet;
   for (const Station& station : WayOf(packet)) {
+    // A connection is translated as its first packet is.
+    if (station.table == ir::Table::kNat && now.conntrack != ConntrackState::kNew) continue;
     // Before routing nobody knows where a packet will leave, and after it the kernel has forgotten
     // where it came from. The raw table comes before connection tracking, which xt_conntrack
     // reports as invalid.
-    Packet seen = packet;
-    seen.mark = mark;
+    Packet seen = now;
     if (station.base == ir::BaseChain::kPrerouting) seen.out_interface.clear();
     if (station.base == ir::BaseChain::kPostrouting) seen.in_interface.clear();
-    if (station.table == ir::Table::kRaw && packet.conntrack != ConntrackState::kUntracked) {
+    if (station.table == ir::Table::kRaw && now.conntrack != ConntrackState::kUntracked) {
       seen.conntrack = ConntrackState::kInvalid;
     }
     const ir::Provenance decided_before = trace.decided_by;
     const Verdict verdict = Walk(state, station.table, seen, trace).Through(station.base);
-    mark = seen.mark;
+    now.mark = seen.mark;
+    now.source = seen.source;
+    now.destination = seen.destination;
+    if (seen.conntrack == ConntrackState::kUntracked) now.conntrack = seen.conntrack;
     if (verdict == Verdict::kDeny) {
       trace.verdict = verdict;
       return trace;

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/address.h"
 #include "model/port.h"
@@ -25,6 +26,13 @@ std::ostream& operator<<(std::ostream& out, Verdict verdict);
 // not ours; they can only let it go on.
 [[nodiscard]] bool Agrees(Verdict meaning, Verdict actual);
 
+// An address of the host itself, and where it has it.
+struct HostAddress {
+  model::IpAddress address;
+  std::string interface;
+  bool operator==(const HostAddress&) const = default;
+};
+
 // A packet as a packet filter sees it. Both addresses are of one family. With both interfaces it is
 // forwarded, with only the first it is for the host, with only the second it comes from the host.
 // Ports count only for TCP, UDP and SCTP, type and code only for the family's ICMP.
@@ -40,6 +48,9 @@ struct Packet {
   std::string out_interface;
   ConntrackState conntrack = ConntrackState::kNew;
   std::uint32_t mark = 0;  // what others left on the packet before it came to our rules
+  // What the host knows beside the packet.
+  std::vector<HostAddress> host_addresses = {};
+  bool fails_reverse_path = false;  // a reply to the source would leave by another interface
 
   [[nodiscard]] model::IpFamily family() const { return source.family(); }
   [[nodiscard]] bool IsIcmp() const;  // of its family

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "fmt/format.h"
 
 #include "iptables/features.h"
@@ -40,11 +44,10 @@ class RuleCodecKernelTest : public ::testing::TestWithParam<IpFamily> {
   }
 
   SetIndexes indexes_;
+  SetIndexResolver resolver_ = indexes_.Resolver(
+      [](const ir::SetKey& key) { return testing::SampleSetName(key.family, key.id); });
   LibiptcTable kernel_{GetParam(), ir::Table::kFilter};
-  Table table_{GetParam(), ir::Table::kFilter, kernel_,
-               indexes_.Resolver([](const ir::SetKey& key) {
-                 return testing::SampleSetName(key.family, key.id);
-               })};
+  Table table_{GetParam(), ir::Table::kFilter, kernel_, resolver_};
 };
 
 INSTANTIATE_TEST_SUITE_P(Families, RuleCodecKernelTest,
@@ -53,37 +56,100 @@ INSTANTIATE_TEST_SUITE_P(Families, RuleCodecKernelTest,
                            return param_info.param == IpFamily::kV4 ? "Ipv4" : "Ipv6";
                          });
 
-TEST_P(RuleCodecKernelTest, KernelHoldsEveryRuleAsTheToolsUnderstandIt) {
-  const auto samples = testing::RuleSamples(GetParam());
+// All samples of one table, in one chain per base chain.
+struct TableOfSamples {
   ir::DesiredState state;
-  state.chains[Key(testing::kSampleTarget)] = {};
-  std::vector<std::string> expected;
-  for (const auto& sample : samples) {
-    state.chains[Key(kChain)].rules.push_back(sample.rule);
-    expected.push_back(sample.saved);
+  std::map<std::string, std::vector<std::string>> saved;  // by chain
+};
+
+std::map<ir::Table, TableOfSamples> SamplesByTable(IpFamily family) {
+  std::map<ir::Table, TableOfSamples> tables;
+  for (const auto& sample : testing::RuleSamples(family)) {
+    TableOfSamples& table = tables[sample.table];
+    const std::string chain = fmt::format("cali-all-{}", ir::BaseChainName(sample.base));
+    const ir::ChainKey key{.family = family, .table = sample.table, .name = chain};
+    table.state.chains[key].rules.push_back(sample.rule);
+    table.state.hooks[{.family = family, .table = sample.table, .base = sample.base}] = {
+        testing::JumpRule(chain)};
+    table.saved[chain].push_back(sample.saved);
   }
-  state.hooks[{.family = GetParam(), .table = ir::Table::kFilter}] = {testing::JumpRule(kChain)};
-  table_.Stage(ir::Diff({}, state));
-  auto stats = table_.Apply();
-  ASSERT_TRUE(stats.ok()) << stats.status();
-  EXPECT_EQ(stats->commits, 1);
-  EXPECT_THAT(SavedRules(GetParam(), "filter", kChain), ::testing::ElementsAreArray(expected));
+  ir::DesiredState& filter = tables[ir::Table::kFilter].state;
+  filter.chains[{.family = family, .name = testing::kSampleTarget}] = {};
+  return tables;
+}
 
-  table_.Resync();
-  stats = table_.Apply();
-  ASSERT_TRUE(stats.ok()) << stats.status();
-  EXPECT_EQ(stats->commits, 0) << "what came back from the kernel is not what was sent";
+TEST_P(RuleCodecKernelTest, KernelHoldsEveryRuleAsTheToolsUnderstandIt) {
+  for (const auto& [which, samples] : SamplesByTable(GetParam())) {
+    const std::string name(ir::TableName(which));
+    SCOPED_TRACE(name);
+    LibiptcTable kernel(GetParam(), which);
+    Table table(GetParam(), which, kernel, resolver_);
+    table.Stage(ir::Diff({}, samples.state));
+    auto stats = table.Apply();
+    ASSERT_TRUE(stats.ok()) << stats.status();
+    EXPECT_EQ(stats->commits, 1);
+    for (const auto& [chain, saved] : samples.saved) {
+      EXPECT_THAT(SavedRules(GetParam(), name, chain), ::testing::ElementsAreArray(saved));
+    }
 
-  // What the tools saved and loaded again is still the same to us.
-  const std::string tool = testing::Tool(GetParam());
-  RunTool(
-      fmt::format("{0}-save > /tmp/felix-test-$$.rules && {0}-restore /tmp/felix-test-$$.rules; "
-                  "status=$?; rm -f /tmp/felix-test-$$.rules; exit $status",
-                  tool));
-  table_.Resync();
-  const auto plan = table_.DryRun();
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_EQ(Print(*plan, GetParam()), "");
+    table.Resync();
+    stats = table.Apply();
+    ASSERT_TRUE(stats.ok()) << stats.status();
+    EXPECT_EQ(stats->commits, 0) << "what came back from the kernel is not what was sent";
+
+    // What the tools saved and loaded again is still the same to us.
+    const std::string tool = testing::Tool(GetParam());
+    RunTool(
+        fmt::format("{0}-save > /tmp/felix-test-$$.rules && {0}-restore /tmp/felix-test-$$.rules; "
+                    "status=$?; rm -f /tmp/felix-test-$$.rules; exit $status",
+                    tool));
+    table.Resync();
+    const auto plan = table.DryRun();
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(Print(*plan, GetParam()), "");
+  }
+}
+
+// The kernel itself would say no more than "invalid argument".
+TEST_P(RuleCodecKernelTest, RefusesWithAReasonWhatBelongsToOtherBaseChains) {
+  const struct {
+    ir::Table table;
+    ir::Rule rule;
+    std::string reason;
+  } cases[] = {
+      {ir::Table::kNat, {{}, ir::Masquerade{}, {}}, "MASQUERADE has no place in chain OUTPUT"},
+      {ir::Table::kNat, {{}, ir::SourceNat{}, {}}, "SNAT has no place in chain OUTPUT"},
+      {ir::Table::kFilter, {{}, ir::DestinationNat{}, {}}, "DNAT has no place in table filter"},
+      {ir::Table::kRaw,
+       {{ir::ReversePathMatch{}}, ir::Drop{}, {}},
+       "rpfilter has no place in chain OUTPUT"},
+      {ir::Table::kFilter, {{ir::ReversePathMatch{}}, ir::Drop{}, {}}, "no place in table filter"},
+      {ir::Table::kMangle, {{}, ir::NoTrack{}, {}}, "CT has no place in table mangle"},
+  };
+  for (const auto& c : cases) {
+    LibiptcTable kernel(GetParam(), c.table);
+    Table table(GetParam(), c.table, kernel, resolver_);
+    ir::DesiredState state;
+    state.hooks[{.family = GetParam(), .table = c.table, .base = ir::BaseChain::kOutput}] = {
+        c.rule};
+    table.Stage(ir::Diff({}, state));
+    EXPECT_THAT(std::string(table.Apply().status().message()), ::testing::HasSubstr(c.reason));
+  }
+}
+
+// Behind a chain of ours only the kernel sees the base chain; the table stays as it was.
+TEST_P(RuleCodecKernelTest, KernelRefusesTranslationsReachedFromTheWrongBaseChain) {
+  LibiptcTable kernel(GetParam(), ir::Table::kNat);
+  Table table(GetParam(), ir::Table::kNat, kernel, resolver_);
+  ir::DesiredState state;
+  state.chains[{.family = GetParam(), .table = ir::Table::kNat, .name = kChain}] = {
+      {{{}, ir::Masquerade{}, {}}}};
+  state.hooks[{
+      .family = GetParam(), .table = ir::Table::kNat, .base = ir::BaseChain::kPrerouting}] = {
+      testing::JumpRule(kChain)};
+  table.Stage(ir::Diff({}, state));
+  EXPECT_FALSE(table.Apply().ok());
+  EXPECT_THAT(SavedRules(GetParam(), "nat", kChain), ::testing::IsEmpty());
 }
 
 TEST_P(RuleCodecKernelTest, RestoredPrefixesAndNamesWithPlusAreToldApart) {
@@ -134,7 +200,7 @@ TEST(Features, FindsAllThatTheCodecWrites) {
   FELIX_REQUIRE_ROOT();
   testing::EnterFreshNetworkNamespace();
   const auto features = ProbeFeatures();
-  EXPECT_EQ(features.size(), 26U);
+  EXPECT_EQ(features.size(), 42U);
   for (const Feature& feature : features) {
     EXPECT_TRUE(feature.present) << feature.name << ": " << feature.detail;
   }

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "compiler/ir/print.h"
+#include "compiler/log_prefix.h"
 #include "tests/support/builders.h"
 
 namespace felix::compiler {
@@ -26,7 +27,8 @@ class RuleRendererTest : public ::testing::Test {
     const RenderContext context{
         .options = options_, .marks = Marks::FromMask(options_.mark_mask), .family = family};
     std::vector<ir::Rule> rules;
-    RenderRule(rule, owner, {}, context, rules, sets_);
+    RenderRule(rule, {.owner = owner, .provenance = {}, .log_prefix = "prefix: "}, context, rules,
+               sets_);
     std::vector<std::string> lines;
     for (const ir::Rule& rendered : rules) {
       std::string line = ir::Print(rendered, family);
@@ -156,12 +158,48 @@ TEST_F(RuleRendererTest, NamedPortsStandBesideNumericOnes) {
                   "-g cali-allow"));
 }
 
-TEST_F(RuleRendererTest, LogPrefixesFitTheKernelAndHoldNoControlCharacters) {
-  options_.log_prefix = "a\nb" + std::string(40, 'x');
-  const std::vector<std::string> lines = Render(testing::Rule(model::RuleAction::kLog));
-  ASSERT_THAT(lines, SizeIs(1));
-  EXPECT_THAT(lines[0], ::testing::HasSubstr("a_bxxx"));
-  EXPECT_EQ(lines[0].find('\n'), std::string::npos);
+TEST_F(RuleRendererTest, ALimitOfLogLinesIsAskedLast) {
+  model::PolicyRule rule = testing::Rule(model::RuleAction::kLog);
+  rule.protocol = model::kTcp;
+  rule.source.selector = testing::Select("role == 'db'");
+  rule.destination.ports.ranges = {{80, 80}};
+  options_.log_limit = ir::LimitMatch{.rate = 10, .unit = ir::LimitMatch::Unit::kMinute};
+  EXPECT_THAT(Render(rule),
+              ElementsAre("-p tcp -m multiport --dports 80 -m set --match-set "
+                          "s:rV61RKD1Q8wo61pyeB0j2rwE3eiBOFbx0SsYKg src -m limit --limit "
+                          "10/minute --limit-burst 5 -j LOG --log-prefix \"prefix: \" "
+                          "--log-level 5"));
+  EXPECT_THAT(Render(testing::Allow()), ElementsAre("-g cali-allow"));
+}
+
+TEST_F(RuleRendererTest, ABurstIsNoMoreThanTheKernelCanCount) {
+  using Unit = ir::LimitMatch::Unit;
+  const auto burst = [&](std::uint32_t rate, Unit unit, std::uint32_t wanted) {
+    options_.log_limit = ir::LimitMatch{.rate = rate, .unit = unit, .burst = wanted};
+    const std::string line = Render(testing::Rule(model::RuleAction::kLog)).at(0);
+    const std::size_t start = line.find("--limit-burst ") + 14;
+    return line.substr(start, line.find(' ', start) - start);
+  };
+  EXPECT_EQ(burst(1, Unit::kDay, 5), "1");
+  EXPECT_EQ(burst(3, Unit::kDay, 5), "3");
+  EXPECT_EQ(burst(1, Unit::kHour, 25), "24");
+  EXPECT_EQ(burst(1, Unit::kHour, 24), "24");
+  EXPECT_EQ(burst(1, Unit::kSecond, 0), "1");
+}
+
+TEST(LogPrefix, FillsInThePlaceholders) {
+  const model::PolicyId web{model::PolicyKind::kNetworkPolicy, "shop", "web"};
+  const model::PolicyId all{model::PolicyKind::kGlobalNetworkPolicy, "", "all"};
+  EXPECT_EQ(PolicyLogPrefix("calico-packet", web, "t"), "calico-packet: ");
+  EXPECT_EQ(PolicyLogPrefix("%t %k %n %p", web, "t1"), "t1 np web shop/web: ");
+  EXPECT_EQ(PolicyLogPrefix("%t|%k|%p", all, "t1"), "t1|gnp|all: ");
+  EXPECT_EQ(ProfileLogPrefix("[%t]%k/%n %p", "kns.x"), "[]pro/kns.x kns.x: ");
+  EXPECT_EQ(PolicyLogPrefix("100% %x%", all, "t"), "100% %x%: ");
+}
+
+TEST(LogPrefix, FitsTheKernelAndHoldsNoControlCharacters) {
+  const model::PolicyId id{model::PolicyKind::kGlobalNetworkPolicy, "", std::string(40, 'x')};
+  EXPECT_EQ(PolicyLogPrefix("a\nb%n", id, "t"), "a_b" + std::string(26, 'x'));
 }
 
 }  // namespace

@@ -78,6 +78,26 @@ constexpr Case kCases[] = {
     {"FelixHostname", "Node-1.example_x", "Node-1.example_x"},
     {"FelixHostname", "a b", "!"},
     {"FelixHostname", "none", "!"},
+    {"IptablesNATOutgoingInterfaceFilter", "eth0.100", "eth0.100"},
+    {"IptablesNATOutgoingInterfaceFilter", "eth+", "eth+"},
+    {"IptablesNATOutgoingInterfaceFilter", "none", ""},
+    {"IptablesNATOutgoingInterfaceFilter", "+", "!"},
+    {"IptablesNATOutgoingInterfaceFilter", "a b", "!"},
+    {"LogActionRateLimit", "10/min", "10/minute"},
+    {"LogActionRateLimit", "1/s", "1/second"},
+    {"LogActionRateLimit", "none", ""},
+    {"LogActionRateLimit", "10", "!"},
+    {"LogActionRateLimit", "0/second", "!"},
+    {"LogActionRateLimit", "10001/second", "!"},
+    {"LogActionRateLimit", "1/week", "!"},
+    {"LogActionRateLimit", "1/", "!"},
+    {"LogActionRateLimitBurst", "9999", "9999"},
+    {"LogActionRateLimitBurst", "10000", "!"},
+    {"NATPortRange", "32768:65535", "32768:65535"},
+    {"NATPortRange", "none", ""},
+    {"NATPortRange", "9:8", "!"},
+    {"NATOutgoingAddress", "192.0.2.1", "192.0.2.1"},
+    {"NATOutgoingAddress", "fd00::1", "!"},
     {"LogPrefix", "a b", "a b"},
     {"LogPrefix", "NONE", ""},
     {"LogPrefix", "a\nb", "!"},
@@ -125,7 +145,7 @@ TEST(Parameters, AreFoundInAnyCase) {
 
 TEST(Parameters, KnowCalicosNamesThatHaveNoEffectHere) {
   for (const std::string_view name :
-       {"EtcdEndpoints", "HealthPort", "PrometheusMetricsEnabled", "VXLANEnabled", "NATPortRange",
+       {"EtcdEndpoints", "HealthPort", "PrometheusMetricsEnabled", "VXLANEnabled",
         "FailsafeInboundHostPorts", "UsageReportingEnabled", "IpInIpMtu", "XDPEnabled"}) {
     ASSERT_NE(FindParameter(name), nullptr) << name;
     EXPECT_EQ(FindParameter(name)->change, ParameterChange::kNoEffect) << name;

@@ -110,7 +110,9 @@ TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
                   {"AllowIPIPPacketsFromWorkloads", "true"},
                   {"VXLANPort", "1234"},
                   {"WorkloadSourceSpoofing", "any"},
-                  {"LogPrefix", "p"}};
+                  {"LogPrefix", "p"},
+                  {"LogActionRateLimit", "10/min"},
+                  {"LogActionRateLimitBurst", "7"}};
   compiler::Options expected{
       .hostname = "Other",
       .interface_prefixes = {"cali", "tap"},
@@ -127,6 +129,7 @@ TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
       .vxlan_port = 1234,
       .workload_source_spoofing = true,
       .log_prefix = "p",
+      .log_limit = ir::LimitMatch{.rate = 10, .unit = ir::LimitMatch::Unit::kMinute, .burst = 7},
   };
   const Config config = Config::Resolve(sources);
   EXPECT_EQ(config.compiler, expected);

@@ -53,7 +53,7 @@ TEST(RuleCodec, GivesDifferentRulesDifferentBytes) {
     const auto samples = testing::RuleSamples(family);
     for (const auto& a : samples) {
       for (const auto& b : samples) {
-        EXPECT_EQ(MustEncode(a.rule, family) == MustEncode(b.rule, family), a.name == b.name)
+        EXPECT_EQ(MustEncode(a.rule, family) == MustEncode(b.rule, family), a.rule == b.rule)
             << a.name << " and " << b.name;
       }
     }
@@ -93,6 +93,25 @@ TEST(RuleCodec, NormalFormOfKernelEntryIsTheEncoding) {
       const auto normal = Normalise(AsKernelWouldReturn(encoded, family), encoded.target, family);
       ASSERT_TRUE(normal.ok()) << normal.status();
       EXPECT_EQ(*normal, encoded);
+    }
+  }
+}
+
+// A kernel that shows its own books: what a limit has left, and a pointer to its lock.
+TEST(RuleCodec, NormalFormDropsWhatTheKernelKeepsForItself) {
+  for (const IpFamily family : model::kIpFamilies) {
+    for (const bool in_target : {false, true}) {
+      const EncodedRule rule = in_target ? MustEncode(Rule({}, ir::NoTrack{}), family)
+                                         : MustEncode(Rule({ir::LimitMatch{}}), family);
+      std::string shown = rule.bytes;
+      const std::size_t end = in_target ? shown.size() : TargetOffset(shown, family);
+      const std::size_t count = in_target ? sizeof(void*) : 32;
+      for (std::size_t i = end - count; i < end; ++i) shown[i] = '\x5a';
+      const auto normal = Normalise(shown, rule.target, family);
+      ASSERT_TRUE(normal.ok()) << normal.status();
+      EXPECT_EQ(*normal, rule);
+      shown[end - count - 1] = '\x5a';
+      EXPECT_NE(*Normalise(shown, rule.target, family), rule);
     }
   }
 }
@@ -215,6 +234,16 @@ TEST(RuleCodec, RefusesWhatTheKernelCannotHold) {
       {Rule({}, ir::Log{.prefix = "123456789012345678901234567890"}), "longer than 29 bytes"},
       {Rule({}, ir::Log{.prefix = "two\nlines"}), "control character"},
       {Rule({}, ir::Log{.prefix = "x", .level = 8}), "log level 8"},
+      {Rule({}, ir::NetlinkLog{.prefix = std::string(64, 'x')}), "longer than 63 bytes"},
+      {Rule({}, ir::NetlinkLog{.prefix = "two\nlines"}), "control character"},
+      {Rule({ir::LimitMatch{.rate = 0}}), "limit of 0/second"},
+      {Rule({ir::LimitMatch{.rate = 10001}}), "limit of 10001/second"},
+      {Rule({ir::LimitMatch{.burst = 0}}), "burst of 0"},
+      {Rule({ir::LimitMatch{.unit = ir::LimitMatch::Unit::kDay, .burst = 2}}), "a day's worth"},
+      {Rule({}, ir::Masquerade{.ports = model::PortRange{1, 2}}), "protocol that has ports"},
+      {Rule({tcp}, ir::Masquerade{.ports = model::PortRange{2, 1}}), "reversed ports"},
+      {Rule({}, ir::DestinationNat{.address = *model::IpAddress::Parse("fd00::1"), .ports = {}}),
+       "other family"},
   };
   for (const Case& c : cases) {
     const auto encoded = Encode(c.rule, IpFamily::kV4, kIndexOf);

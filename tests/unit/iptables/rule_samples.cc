@@ -109,6 +109,28 @@ void AddExtensionSamples(model::IpFamily family, std::vector<RuleSample>& out) {
       "-m mark --mark 0x10000/0x30000 -j ACCEPT");
   add("mark negated", {ir::MarkMatch{.value = 0, .mask = 0x80000000, .negated = true}},
       "-m mark ! --mark 0x0/0x80000000 -j ACCEPT");
+  add("source of the host", {ir::LocalAddressMatch{.side = ir::Side::kSource}},
+      "-m addrtype --src-type LOCAL -j ACCEPT");
+  add("source not of the outgoing interface",
+      {ir::LocalAddressMatch{.side = ir::Side::kSource, .of_out_interface = true, .negated = true}},
+      "-m addrtype ! --src-type LOCAL --limit-iface-out -j ACCEPT");
+  add("destination not of the host",
+      {ir::LocalAddressMatch{.side = ir::Side::kDestination, .negated = true}},
+      "-m addrtype ! --dst-type LOCAL -j ACCEPT");
+  add("destination of the outgoing interface",
+      {ir::LocalAddressMatch{.side = ir::Side::kDestination, .of_out_interface = true}},
+      "-m addrtype --dst-type LOCAL --limit-iface-out -j ACCEPT");
+  using Unit = ir::LimitMatch::Unit;
+  const auto limit = [&](std::uint32_t rate, Unit unit, std::uint32_t burst, std::string saved) {
+    add("limit " + saved, {ir::LimitMatch{.rate = rate, .unit = unit, .burst = burst}},
+        fmt::format("-m limit --limit {} -j ACCEPT", saved));
+  };
+  limit(1, Unit::kSecond, 1, "1/sec --limit-burst 1");
+  limit(3333, Unit::kSecond, 10000, "3333/sec --limit-burst 10000");
+  limit(10, Unit::kMinute, 7, "10/min --limit-burst 7");
+  limit(90, Unit::kMinute, 5, "90/min");
+  limit(7, Unit::kHour, 9, "7/hour --limit-burst 9");
+  limit(1, Unit::kDay, 1, "1/day --limit-burst 1");
   add("many at once",
       {Interface(Way::kIn, "cali", true, false),
        ir::AddressMatch{.side = ir::Side::kSource, .net = Net(v4 ? "10.0.0.0/8" : "fd00::/8")}, tcp,
@@ -137,9 +159,62 @@ void AddTargetSamples(model::IpFamily family, std::vector<RuleSample>& out) {
   add("log", ir::Log{.prefix = "calico-packet: 12345678901234", .level = 5},
       "-j LOG --log-prefix \"calico-packet: 12345678901234\" --log-level 5");
   add("log without prefix", ir::Log{.prefix = "", .level = 4}, "-j LOG");
+  add("netlink log", ir::NetlinkLog{.group = 2, .prefix = "APE0|gnp/x", .size = 80},
+      "-j NFLOG --nflog-prefix \"APE0|gnp/x\" --nflog-group 2 --nflog-size 80");
+  add("netlink log of everything", ir::NetlinkLog{.group = 1, .prefix = std::string(63, 'x')},
+      fmt::format("-j NFLOG --nflog-prefix {} --nflog-group 1", std::string(63, 'x')));
   add("reject", ir::Reject{},
       family == model::IpFamily::kV4 ? "-j REJECT --reject-with icmp-port-unreachable"
                                      : "-j REJECT --reject-with icmp6-port-unreachable");
+}
+
+void AddPlacedSamples(model::IpFamily family, std::vector<RuleSample>& out) {
+  using ir::BaseChain;
+  using ir::Table;
+  const auto add = [&](Table table, BaseChain base, std::vector<ir::Match> matches,
+                       ir::Action action, std::string saved) {
+    out.push_back(
+        {fmt::format("{} {}", ir::TableName(table), saved),
+         ir::Rule{.matches = std::move(matches), .action = std::move(action), .provenance = {}},
+         saved, table, base});
+  };
+  for (const Table table : {Table::kRaw, Table::kMangle}) {
+    add(table, BaseChain::kPrerouting, {ir::ReversePathMatch{}}, ir::Drop{}, "-m rpfilter -j DROP");
+    add(table, BaseChain::kPrerouting, {ir::ReversePathMatch{.with_mark = true, .negated = true}},
+        ir::Drop{}, "-m rpfilter --validmark --invert -j DROP");
+  }
+  add(Table::kRaw, BaseChain::kPrerouting, {}, ir::NoTrack{}, "-j CT --notrack");
+  const ir::ProtocolMatch tcp{.protocol = model::kTcp};
+  const model::PortRange range{.first = 1024, .last = 65535};
+  const model::PortRange port{.first = 80, .last = 80};
+  const bool v4 = family == model::IpFamily::kV4;
+  const model::IpAddress address = *model::IpAddress::Parse(v4 ? "192.0.2.7" : "fd00::7");
+  const std::string plain = address.ToString();
+  const std::string with_port = v4 ? plain : fmt::format("[{}]", plain);
+  const auto source = [&](std::vector<ir::Match> matches, ir::Action action, std::string saved) {
+    add(Table::kNat, BaseChain::kPostrouting, std::move(matches), std::move(action),
+        std::move(saved));
+  };
+  source({}, ir::Masquerade{}, "-j MASQUERADE");
+  source({}, ir::Masquerade{.ports = {}, .fully_random = true}, "-j MASQUERADE --random-fully");
+  source({tcp}, ir::Masquerade{.ports = range}, "-p tcp -j MASQUERADE --to-ports 1024-65535");
+  source({tcp}, ir::Masquerade{.ports = port, .fully_random = true},
+         "-p tcp -j MASQUERADE --to-ports 80 --random-fully");
+  source({}, ir::SourceNat{.address = address, .ports = {}},
+         fmt::format("-j SNAT --to-source {}", plain));
+  source({tcp}, ir::SourceNat{.address = address, .ports = range, .fully_random = true},
+         fmt::format("-p tcp -j SNAT --to-source {}:1024-65535 --random-fully", with_port));
+  const auto destination = [&](std::vector<ir::Match> matches, ir::Action action,
+                               std::string saved) {
+    add(Table::kNat, BaseChain::kPrerouting, std::move(matches), std::move(action),
+        std::move(saved));
+  };
+  destination({}, ir::DestinationNat{.address = address, .ports = {}},
+              fmt::format("-j DNAT --to-destination {}", plain));
+  destination({tcp}, ir::DestinationNat{.address = address, .ports = port},
+              fmt::format("-p tcp -j DNAT --to-destination {}:80", with_port));
+  destination({tcp}, ir::DestinationNat{.address = address, .ports = range},
+              fmt::format("-p tcp -j DNAT --to-destination {}:1024-65535", with_port));
 }
 
 }  // namespace
@@ -153,6 +228,7 @@ std::vector<RuleSample> RuleSamples(model::IpFamily family) {
   AddHeaderSamples(family, samples);
   AddExtensionSamples(family, samples);
   AddTargetSamples(family, samples);
+  AddPlacedSamples(family, samples);
   return samples;
 }
 

@@ -4,16 +4,20 @@
 #include <string>
 #include <vector>
 
+#include "compiler/ir/desired_state.h"
 #include "compiler/ir/rule.h"
 #include "model/address.h"
 
 namespace felix::testing {
 
-// A rule, and what iptables-save prints of it behind `-A <chain> `.
+// A rule, what iptables-save prints of it behind `-A <chain> `, and the table and base chain that a
+// kernel takes it in.
 struct RuleSample {
   std::string name;
   ir::Rule rule;
   std::string saved;
+  ir::Table table = ir::Table::kFilter;
+  ir::BaseChain base = ir::BaseChain::kForward;
 };
 
 // Sets that samples name: networks, and triples of address, protocol and port.

@@ -228,15 +228,21 @@ TEST_F(TableTest, DryRunPlansAndWritesNothing) {
   EXPECT_TRUE(table_.DryRun()->empty());
 }
 
-TEST_F(TableTest, RejectsOnlyInTheFilterTable) {
-  FakeKernelTable kernel(ir::Table::kRaw);
-  Table raw(IpFamily::kV4, ir::Table::kRaw, kernel, testing::NoSets);
-  ir::DesiredState state;
+TEST_F(TableTest, RefusesRulesThatBelongToOtherTables) {
+  FakeKernelTable kernel(ir::Table::kMangle);
   ir::ChainKey key = Filter("cali-a");
-  key.table = ir::Table::kRaw;
-  state.chains[key] = {{MarkRule(1, ir::Reject{})}};
-  raw.Stage(ir::Diff({}, state));
-  EXPECT_THAT(std::string(raw.Apply().status().message()), HasSubstr("only the filter table"));
+  key.table = ir::Table::kMangle;
+  for (const ir::Action& action :
+       {ir::Action(ir::Reject{}), ir::Action(ir::NoTrack{}), ir::Action(ir::Masquerade{}),
+        ir::Action(ir::SourceNat{}), ir::Action(ir::DestinationNat{})}) {
+    Table mangle(IpFamily::kV4, ir::Table::kMangle, kernel, testing::NoSets);
+    ir::DesiredState state;
+    state.chains[key] = {{MarkRule(1, action)}};
+    mangle.Stage(ir::Diff({}, state));
+    EXPECT_THAT(std::string(mangle.Apply().status().message()),
+                HasSubstr("has no place in table mangle"))
+        << action.index();
+  }
 }
 
 }  // namespace

@@ -72,6 +72,45 @@ TEST(Print, WritesConnectionStatesAndMarks) {
   EXPECT_EQ(PrintedMatch(MarkMatch{0, 0x10000, true}), "-m mark ! --mark 0x0/0x10000 -j DROP");
 }
 
+TEST(Print, WritesLocalAddressesReversePathsAndLimits) {
+  EXPECT_EQ(PrintedMatch(LocalAddressMatch{.side = Side::kSource, .of_out_interface = true}),
+            "-m addrtype --src-type LOCAL --limit-iface-out -j DROP");
+  EXPECT_EQ(PrintedMatch(LocalAddressMatch{.side = Side::kDestination, .negated = true}),
+            "-m addrtype ! --dst-type LOCAL -j DROP");
+  EXPECT_EQ(PrintedMatch(ReversePathMatch{.with_mark = true, .negated = true}),
+            "-m rpfilter --validmark --invert -j DROP");
+  EXPECT_EQ(PrintedMatch(LimitMatch{.rate = 3, .unit = LimitMatch::Unit::kHour, .burst = 7}),
+            "-m limit --limit 3/hour --limit-burst 7 -j DROP");
+}
+
+TEST(Print, WritesTranslations) {
+  const model::IpAddress v4 = *model::IpAddress::Parse("192.0.2.1");
+  const model::IpAddress v6 = *model::IpAddress::Parse("fd00::1");
+  const model::PortRange range{.first = 1024, .last = 2048};
+  EXPECT_EQ(PrintedAction(NoTrack{}), "-j CT --notrack");
+  EXPECT_EQ(PrintedAction(Masquerade{}), "-j MASQUERADE");
+  EXPECT_EQ(PrintedAction(Masquerade{.ports = range, .fully_random = true}),
+            "-j MASQUERADE --to-ports 1024:2048 --random-fully");
+  EXPECT_EQ(PrintedAction(SourceNat{.address = v4, .ports = range}),
+            "-j SNAT --to-source 192.0.2.1:1024:2048");
+  EXPECT_EQ(PrintedAction(DestinationNat{.address = v6, .ports = {}}),
+            "-j DNAT --to-destination fd00::1");
+  EXPECT_EQ(PrintedAction(DestinationNat{.address = v6, .ports = range}),
+            "-j DNAT --to-destination [fd00::1]:1024:2048");
+  EXPECT_EQ(PrintedAction(NetlinkLog{.group = 2, .prefix = "x", .size = 80}),
+            "-j NFLOG --nflog-group 2 --nflog-prefix \"x\" --nflog-size 80");
+}
+
+TEST(Limit, IsReadWithAnyBeginningOfItsUnit) {
+  EXPECT_EQ(LimitText(*ParseLimit("10/m")), "10/minute");
+  EXPECT_EQ(LimitText(*ParseLimit("10000/second")), "10000/second");
+  EXPECT_EQ(LimitText(*ParseLimit("600000/minute")), "600000/minute");
+  for (const char* text : {"", "10", "10/", "/minute", "10/minutes", "0/day", "-1/day", "10001/s",
+                           "600001/minute", "1 /day", "99999999999/day"}) {
+    EXPECT_FALSE(ParseLimit(text).has_value()) << text;
+  }
+}
+
 TEST(Print, WritesActions) {
   EXPECT_EQ(PrintedAction(Accept{}), "-j ACCEPT");
   EXPECT_EQ(PrintedAction(Drop{}), "-j DROP");

@@ -235,6 +235,53 @@ TEST(InterpreterMatch, Sets) {
   EXPECT_TRUE(rules.Holds(ir::SetMatch{"n:ports", true, ir::Side::kDestination, true}));
 }
 
+TEST(InterpreterMatch, AddressesOfTheHostReversePathsAndLimits) {
+  Rules rules;
+  const ir::LocalAddressMatch source{.side = ir::Side::kSource};
+  ir::LocalAddressMatch leaving = source;
+  leaving.of_out_interface = true;
+  EXPECT_FALSE(rules.Holds(source));
+  rules.packet.host_addresses = {{rules.packet.source, "eth7"}};
+  EXPECT_TRUE(rules.Holds(source));
+  EXPECT_FALSE(rules.Holds(ir::LocalAddressMatch{.side = ir::Side::kDestination}));
+  EXPECT_FALSE(rules.Holds(leaving));
+  rules.packet.out_interface = "eth7";
+  EXPECT_TRUE(rules.Holds(leaving));
+  EXPECT_TRUE(rules.Holds(ir::ReversePathMatch{}));
+  rules.packet.fails_reverse_path = true;
+  EXPECT_TRUE(rules.Holds(ir::ReversePathMatch{.negated = true}));
+  EXPECT_TRUE(rules.Holds(ir::LimitMatch{}));
+}
+
+// A packet through the host whose destination is translated before it is filtered.
+TEST(InterpreterNat, TranslatesNewPacketsBeforeTheyAreFiltered) {
+  using ir::BaseChain;
+  using ir::Table;
+  Packet packet;
+  packet.source = *model::IpAddress::Parse("10.0.0.1");
+  packet.destination = *model::IpAddress::Parse("192.0.2.1");
+  packet.in_interface = "a";
+  packet.out_interface = "b";
+  const model::IpAddress inner = *model::IpAddress::Parse("10.0.0.9");
+  ir::DesiredState state;
+  state.hooks[{.table = Table::kNat, .base = BaseChain::kPrerouting}] = {
+      When().Then(ir::DestinationNat{.address = inner, .ports = {}}), When().Then(ir::Drop{})};
+  state.hooks[{.table = Table::kFilter, .base = BaseChain::kForward}] = {
+      When(ir::AddressMatch{.side = ir::Side::kDestination, .net = model::Cidr::Host(inner)})
+          .Then(ir::Accept{}),
+      When().Then(ir::Drop{})};
+  state.hooks[{.table = Table::kNat, .base = BaseChain::kPostrouting}] = {
+      When().Then(ir::Masquerade{})};
+  const Trace trace = Interpret(state, packet);
+  EXPECT_EQ(trace.verdict, Verdict::kAccept);
+  EXPECT_EQ(trace.translations,
+            (std::vector<ir::Action>{ir::DestinationNat{.address = inner, .ports = {}},
+                                     ir::Masquerade{}}));
+  packet.conntrack = ConntrackState::kEstablished;
+  EXPECT_EQ(Interpret(state, packet).verdict, Verdict::kDeny);
+  EXPECT_TRUE(Interpret(state, packet).translations.empty());
+}
+
 TEST(InterpreterDeathTest, EndsWhereAKernelWouldRefuse) {
   EXPECT_DEATH(static_cast<void>(Rules().Hook({Do(ir::Jump{"gone"})}).Run()), "no chain gone");
   EXPECT_DEATH(static_cast<void>(Rules().Holds(ir::SetMatch{"s:gone"})), "no set s:gone");
