@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "compiler/fault.h"
 #include "model/base/check.h"
 
 namespace felix::compiler {
@@ -102,6 +103,7 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
     }
   }
   std::swap(rendered.sets, sets);
+  if (IsPlanted(Fault::kSetNeverReleased)) sets.clear();
   // After the new demands, so that a set named before and after keeps its members.
   for (std::size_t i = 0; i < sets.size(); ++i) {
     for (const auto& [id, definition] : sets[i]) members_.Undemand(contexts_[i].family, id);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/chain_renderer.h"
 
+#include "compiler/fault.h"
 #include "compiler/log_prefix.h"
 #include "compiler/names.h"
 
@@ -57,7 +58,7 @@ void RenderEncapsulationDrops(const RenderContext& context, ir::Chain& chain) {
 void RenderTier(const TierInForce& tier, Direction direction, bool first,
                 const RenderContext& context, ir::Chain& chain) {
   const Marks& marks = context.marks;
-  if (!first) {
+  if (!first && !IsPlanted(Fault::kPassMarkKeptBetweenTiers)) {
     chain.rules.push_back(When().Then(ClearBits(marks.pass)).Because("start of tier " + tier.name));
   }
   int position = 0;
@@ -68,14 +69,16 @@ void RenderTier(const TierInForce& tier, Direction direction, bool first,
           When(BitsSet(marks.accept)).Then(ir::Return{}).Because("accepted by policy"));
     }
     // Nothing can be decided before the tier's first policy.
-    chain.rules.push_back(
-        (position == 0 ? When().Then(jump) : When(BitsClear(marks.verdict())).Then(jump))
-            .Because(policy.ToString()));
+    chain.rules.push_back((position == 0 || IsPlanted(Fault::kPolicyGuardMissing)
+                               ? When().Then(jump)
+                               : When(BitsClear(marks.verdict())).Then(jump))
+                              .Because(policy.ToString()));
     ++position;
   }
   chain.rules.push_back(
       When(BitsSet(marks.accept)).Then(ir::Return{}).Because("accepted by policy"));
-  if (tier.default_action == model::TierDefaultAction::kDeny) {
+  if ((tier.default_action == model::TierDefaultAction::kDeny) !=
+      IsPlanted(Fault::kTierDefaultSwapped)) {
     chain.rules.push_back(When(BitsClear(marks.pass))
                               .Then(DenyOf(context.options))
                               .Because("end of tier " + tier.name));
@@ -102,6 +105,8 @@ ir::Chain RenderProfile(const std::string& name, const std::vector<model::Policy
 }
 
 ir::Chain RenderDenyAll(const std::string& owner, const RenderContext& context) {
+  if (IsPlanted(Fault::kMissingProfileAllows))
+    return {{When().Then(ir::Goto{std::string(kAllowChain)}).Because(owner)}};
   return {{When().Then(DenyOf(context.options)).Because(owner)}};
 }
 
@@ -110,10 +115,14 @@ ir::Chain RenderShape(const Shape& shape, const RenderContext& context) {
   ir::Chain chain;
   chain.rules.push_back(
       When(BitsSet(marks.exempt)).Then(ir::Return{}).Because("established or exempt"));
-  if (shape.direction == Direction::kEgress) RenderEncapsulationDrops(context, chain);
+  if (shape.direction == Direction::kEgress && !IsPlanted(Fault::kEncapsulationAllowed))
+    RenderEncapsulationDrops(context, chain);
   if (!shape.tiers.empty() || !shape.profiles.empty()) {
     // The other direction of the same packet may have left a verdict.
-    chain.rules.push_back(When().Then(ClearBits(marks.verdict())).Because("start of policy"));
+    chain.rules.push_back(
+        When()
+            .Then(ClearBits(IsPlanted(Fault::kVerdictKeptBetweenDirections) ? 0 : marks.verdict()))
+            .Because("start of policy"));
   }
   bool first = true;
   for (const TierInForce& tier : shape.tiers) {
@@ -139,7 +148,7 @@ ir::Chain RenderShape(const Shape& shape, const RenderContext& context) {
 ir::Chain RenderEndpoint(const model::WorkloadEndpoint& endpoint, Direction direction,
                          const std::string& shape_chain, const RenderContext& context) {
   ir::Chain chain;
-  if (!endpoint.admin_up) {
+  if (!endpoint.admin_up && !IsPlanted(Fault::kAdminDownIgnored)) {
     chain.rules.push_back(When().Then(ir::Drop{}).Because("endpoint is administratively down"));
     return chain;
   }
@@ -160,6 +169,7 @@ ir::Chain RenderEndpoint(const model::WorkloadEndpoint& endpoint, Direction dire
     chain.rules.push_back(
         When(BitsSet(context.marks.scratch)).Then(ir::Return{}).Because("neighbour discovery"));
   }
+  if (IsPlanted(Fault::kSourceCheckMissing)) return {{When().Then(to_shape).Because("any source")}};
   chain.rules.push_back(When().Then(ir::Drop{}).Because("source address of somebody else"));
   return chain;
 }
@@ -179,11 +189,14 @@ ir::Chain RenderDispatch(Direction direction, const std::vector<std::string>& na
                               .Because("dispatch"));
   }
   for (const std::string& prefix : subtrees) {
-    chain.rules.push_back(When(ir::InterfaceMatch{.way = way, .name = prefix, .is_prefix = true})
-                              .Then(ir::Goto{DispatchSubtreeName(direction, prefix)})
-                              .Because("dispatch"));
+    const std::size_t length = prefix.size() - (IsPlanted(Fault::kDispatchPrefixCut) ? 1 : 0);
+    chain.rules.push_back(
+        When(ir::InterfaceMatch{.way = way, .name = prefix.substr(0, length), .is_prefix = true})
+            .Then(ir::Goto{DispatchSubtreeName(direction, prefix)})
+            .Because("dispatch"));
   }
   // The lock on the door: an interface nobody has compiled yet is dropped, not waved through.
+  if (IsPlanted(Fault::kUnknownInterfaceAccepted)) return chain;
   chain.rules.push_back(When().Then(ir::Drop{}).Because("unknown workload interface"));
   return chain;
 }

@@ -10,6 +10,7 @@
 #include "compiler/active_rules.h"
 #include "compiler/chain_renderer.h"
 #include "compiler/emitter.h"
+#include "compiler/fault.h"
 #include "compiler/local_endpoints.h"
 #include "compiler/policy_order.h"
 #include "compiler/policy_resolver.h"
@@ -158,7 +159,7 @@ class Graph::Wiring {
     const bool exists = found != store_.profiles().end();
     const model::LabelSet labels = exists ? found->second.labels_to_apply : model::LabelSet();
     for (const model::WorkloadEndpointId& endpoint : things_.SetProfileLabels(id.name, labels)) {
-      if (endpoint.host != options_.hostname) continue;
+      if (endpoint.host != options_.hostname || IsPlanted(Fault::kProfileLabelsUnheard)) continue;
       endpoints_.Set(endpoint, store_.endpoints().at(endpoint), things_.EffectiveLabels(endpoint));
     }
     rules_.MarkProfile(id.name);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/fault.h"
 #include "model/base/check.h"
 #include "model/base/strings.h"
 
@@ -130,6 +131,7 @@ ClassId LabelIndex::AcquireClass(const model::LabelSet& labels) {
   FileClass(id, true);
 
   std::vector<SelectorId> candidates(unfiled_selectors_.begin(), unfiled_selectors_.end());
+  if (IsPlanted(Fault::kUnfiledSelectorsForgotten)) candidates.clear();
   for (const auto& [label, value] : labels) {
     const auto file = FindText(selector_files_, label);
     if (file == selector_files_.end()) continue;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "compiler/chain_renderer.h"
+#include "compiler/fault.h"
 
 namespace felix::compiler {
 namespace {
@@ -56,7 +57,7 @@ void LocalEndpoints::Remove(const model::WorkloadEndpointId& id) {
 
 // An endpoint that is down has no shape: its chains drop, whatever policy says.
 std::optional<LocalEndpoints::Shapes> LocalEndpoints::ShapesOf(const Local& local) const {
-  if (!local.endpoint.admin_up) return std::nullopt;
+  if (!local.endpoint.admin_up && !IsPlanted(Fault::kAdminDownIgnored)) return std::nullopt;
   Shapes shapes;
   for (const Direction direction : kDirections) {
     shapes[Index(direction)] = {.direction = direction,
@@ -72,7 +73,8 @@ void LocalEndpoints::FlushInterface(const std::string& interface_name) {
   std::optional<Shapes> shapes;
   if (wanted) {
     ++stats_.endpoints_resolved;
-    const Local& local = endpoints_.at(*claim->second.begin());
+    const bool last = IsPlanted(Fault::kInterfaceGoesToLastClaim);
+    const Local& local = endpoints_.at(last ? *claim->second.rbegin() : *claim->second.begin());
     shapes = ShapesOf(local);
     for (const Direction direction : kDirections) {
       std::string shape_chain;
@@ -92,7 +94,8 @@ void LocalEndpoints::FlushInterface(const std::string& interface_name) {
   }
   // Old shapes go after the new ones came, so that one that stays is not rendered anew.
   const auto rendered = rendered_.find(interface_name);
-  if (rendered != rendered_.end() && rendered->second.has_value()) {
+  if (rendered != rendered_.end() && rendered->second.has_value() &&
+      !IsPlanted(Fault::kShapeNeverReleased)) {
     for (const Shape& shape : *rendered->second) rules_.ReleaseShape(shape);
   }
   if (wanted) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/fault.h"
+
 namespace felix::compiler {
 
 const model::Tier* PolicyResolver::FindTier(const std::string& name) const {
@@ -72,7 +74,7 @@ void PolicyResolver::SetTier(const model::TierId& id, const model::Tier* tier) {
   for (const model::PolicyId& policy_id : policies->second) {
     Entry& entry = policies_.find(policy_id)->second;
     entry.position = PositionOf(policy_id, id.name, entry.order, tier);
-    MarkClassesOf(entry.selector);
+    if (!IsPlanted(Fault::kTierChangeUnheard)) MarkClassesOf(entry.selector);
   }
 }
 
@@ -89,7 +91,7 @@ std::vector<TierInForce> PolicyResolver::Resolve(ClassId labels, Direction direc
       const Entry& entry = policies_.find(id)->second;
       const bool applies =
           direction == Direction::kIngress ? entry.ingress_applies : entry.egress_applies;
-      if (applies) entries.push_back(&entry);
+      if (applies || IsPlanted(Fault::kPolicyTypesIgnored)) entries.push_back(&entry);
     }
   }
   std::sort(entries.begin(), entries.end(),

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "compiler/fault.h"
 #include "compiler/names.h"
 
 namespace felix::compiler {
@@ -56,6 +57,7 @@ NetList NetsOfFamily(const std::vector<Cidr>& nets, model::IpFamily family) {
   for (const Cidr& net : nets) {
     if (net.family() == family) list.nets.push_back(net);
   }
+  if (IsPlanted(Fault::kLostNetsWiden)) list.absent = list.nets.empty();
   std::sort(list.nets.begin(), list.nets.end());
   list.nets.erase(std::unique(list.nets.begin(), list.nets.end()), list.nets.end());
   return list;
@@ -64,10 +66,13 @@ NetList NetsOfFamily(const std::vector<Cidr>& nets, model::IpFamily family) {
 std::vector<std::vector<model::PortRange>> SplitIntoSlots(
     const std::vector<model::PortRange>& ranges) {
   std::vector<std::vector<model::PortRange>> chunks;
-  int used = ir::kMaxPortSlots;
-  for (const model::PortRange& range : ranges) {
+  const int most = ir::kMaxPortSlots + (IsPlanted(Fault::kSixteenPortSlots) ? 1 : 0);
+  int used = most;
+  for (model::PortRange range : ranges) {
+    if (IsPlanted(Fault::kFirstPortOffByOne)) ++range.first;
+    if (IsPlanted(Fault::kLastPortOffByOne)) --range.last;
     const int cost = range.first == range.last ? 1 : 2;
-    if (used + cost > ir::kMaxPortSlots) {
+    if (used + cost > most) {
       chunks.emplace_back();
       used = 0;
     }
@@ -89,9 +94,13 @@ class RuleRenderer {
     std::vector<Matches> deciding;
   };
   std::optional<Plan> Render() {
-    if (rule_.ip_version.has_value() && *rule_.ip_version != context_.family) return std::nullopt;
+    if (rule_.ip_version.value_or(context_.family) != context_.family &&
+        !IsPlanted(Fault::kIpVersionIgnored)) {
+      return std::nullopt;
+    }
     if (!AddProtocolAndIcmp()) return std::nullopt;
-    std::optional<SidePlan> source = RenderSide(rule_.source, Side::kSource);
+    std::optional<SidePlan> source = RenderSide(
+        rule_.source, IsPlanted(Fault::kSidesSwapped) ? Side::kDestination : Side::kSource);
     std::optional<SidePlan> destination = RenderSide(rule_.destination, Side::kDestination);
     if (!source.has_value() || !destination.has_value()) return std::nullopt;
     return Combine(*std::move(source), *std::move(destination));
@@ -112,20 +121,23 @@ class RuleRenderer {
     protocol_ = rule_.protocol;
     if (rule_.icmp.has_value() || rule_.not_icmp.has_value()) {
       if (protocol_.has_value() && *protocol_ != IcmpProtocol()) return false;
-      protocol_ = IcmpProtocol();  // an ICMP type without it is refused by the kernel
+      if (!IsPlanted(Fault::kIcmpProtocolNotImplied))
+        protocol_ = IcmpProtocol();  // an ICMP type without it is refused by the kernel
     }
     if (protocol_.has_value()) {
       // A positive protocol says all that a negative one could add, or contradicts it.
       if (rule_.not_protocol == protocol_) return false;
       common_.push_back(ir::ProtocolMatch{.protocol = *protocol_, .negated = false});
     } else if (rule_.not_protocol.has_value()) {
-      common_.push_back(ir::ProtocolMatch{.protocol = *rule_.not_protocol, .negated = true});
+      common_.push_back(ir::ProtocolMatch{.protocol = *rule_.not_protocol,
+                                          .negated = !IsPlanted(Fault::kProtocolNegationDropped)});
     }
     if (rule_.icmp.has_value()) {
       common_.push_back(ir::IcmpTypeMatch{.icmp = *rule_.icmp, .negated = false});
     }
     if (rule_.not_icmp.has_value()) {
-      common_.push_back(ir::IcmpTypeMatch{.icmp = *rule_.not_icmp, .negated = true});
+      common_.push_back(ir::IcmpTypeMatch{.icmp = *rule_.not_icmp,
+                                          .negated = !IsPlanted(Fault::kIcmpNegationDropped)});
     }
     return true;
   }
@@ -138,7 +150,8 @@ class RuleRenderer {
     if (plan.nets.HasAll()) plan.nets = NetList{};
     AddNegatedNets(not_nets, plan.nets, side, plan.common);
     if (entity.not_selector.has_value()) {
-      plan.common.push_back(SelectorMatch(*entity.not_selector, side, /*negated=*/true));
+      plan.common.push_back(
+          SelectorMatch(*entity.not_selector, side, !IsPlanted(Fault::kSelectorNegationDropped)));
     }
     if (!AddNegatedPorts(entity, side, plan.common)) return std::nullopt;
     if (!RenderPorts(entity, side, plan)) return std::nullopt;
@@ -149,7 +162,9 @@ class RuleRenderer {
   void AddNegatedNets(const NetList& not_nets, const NetList& nets, Side side, Matches& out) {
     if (not_nets.absent) return;
     if (not_nets.nets.size() == 1 && nets.nets.empty()) {
-      out.push_back(ir::AddressMatch{.side = side, .net = not_nets.nets.front(), .negated = true});
+      out.push_back(ir::AddressMatch{.side = side,
+                                     .net = not_nets.nets.front(),
+                                     .negated = !IsPlanted(Fault::kNetsNegationDropped)});
     } else {
       out.push_back(LiteralMatch(not_nets.nets, side, /*negated=*/true));
     }
@@ -159,11 +174,14 @@ class RuleRenderer {
     if (!entity.not_ports.ranges.empty()) {
       if (!protocol_.has_value() || !protocol_->HasPorts()) return false;
       for (auto& chunk : SplitIntoSlots(entity.not_ports.ranges)) {
-        out.push_back(ir::PortsMatch{.side = side, .ranges = std::move(chunk), .negated = true});
+        out.push_back(ir::PortsMatch{.side = side,
+                                     .ranges = std::move(chunk),
+                                     .negated = !IsPlanted(Fault::kPortsNegationDropped)});
       }
     }
     for (const std::string& name : entity.not_ports.names) {
-      out.push_back(NamedPortMatch(entity, name, side, /*negated=*/true));
+      out.push_back(
+          NamedPortMatch(entity, name, side, !IsPlanted(Fault::kNamedPortNegationDropped)));
     }
     return true;
   }
@@ -188,6 +206,9 @@ class RuleRenderer {
     }
     for (const std::string& name : entity.ports.names) {
       plan.alternatives.push_back({NamedPortMatch(entity, name, side, /*negated=*/false)});
+    }
+    if (IsPlanted(Fault::kPortsWithoutProtocolWiden) && plan.alternatives.empty()) {
+      plan.alternatives.emplace_back();
     }
     return !plan.alternatives.empty();
   }
@@ -265,6 +286,7 @@ class RuleRenderer {
     SetDefinition definition;
     definition.kind = ir::SetKind::kIpPort;
     definition.selector = entity.selector.value_or(model::Selector());
+    if (IsPlanted(Fault::kNamedPortSelectorIgnored)) definition.selector = model::Selector();
     definition.port_name = name;
     definition.port_protocol = NamedPortProtocol(rule_);
     std::string id = NamedPortSetId(*definition.selector, definition.port_protocol, name);
@@ -299,6 +321,9 @@ ir::LimitMatch LogLimit(ir::LimitMatch limit) {
 }
 
 ir::Action ActionOf(model::RuleAction action, const RuleOrigin& origin, const Options& options) {
+  if (IsPlanted(Fault::kPassDenies) && action == model::RuleAction::kPass) return ir::Drop{};
+  if (IsPlanted(Fault::kLogAllows) && action == model::RuleAction::kLog)
+    action = model::RuleAction::kAllow;
   switch (action) {
     case model::RuleAction::kAllow:
       return ir::Goto{std::string(kAllowChain)};
@@ -307,7 +332,10 @@ ir::Action ActionOf(model::RuleAction action, const RuleOrigin& origin, const Op
       return ir::Drop{};
     case model::RuleAction::kPass:
       // A profile has no next tier: passing leaves it without a verdict.
-      if (origin.owner == RuleOwner::kProfile) return ir::Return{};
+      if (origin.owner == RuleOwner::kProfile) {
+        if (IsPlanted(Fault::kProfilePassAllows)) return ir::Goto{std::string(kAllowChain)};
+        return ir::Return{};
+      }
       return ir::Goto{std::string(kPassChain)};
     case model::RuleAction::kLog:
       return ir::Log{.prefix = origin.log_prefix};
@@ -327,7 +355,8 @@ void RenderRule(const model::PolicyRule& rule, const RuleOrigin& origin,
 
   const std::uint32_t bit = context.marks.scratch;
   if (!plan->marking.empty()) {
-    rules.push_back({{}, ir::SetMark{.value = 0, .mask = bit}, provenance});
+    const std::uint32_t cleared = IsPlanted(Fault::kScratchMarkKept) ? 0 : bit;
+    rules.push_back({{}, ir::SetMark{.value = 0, .mask = cleared}, provenance});
     for (Matches& matches : plan->marking) {
       rules.push_back({std::move(matches), ir::SetMark{.value = bit, .mask = bit}, provenance});
     }

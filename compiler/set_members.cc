@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/fault.h"
 #include "model/base/check.h"
 
 namespace felix::compiler {
@@ -14,7 +15,10 @@ std::size_t FamilyIndex(model::IpFamily family) {
 }
 
 bool PortMatches(const SetDefinition& definition, const model::NamedPort& port) {
-  if (port.name != definition.port_name || !port.protocol.HasPorts()) return false;
+  if ((port.name != definition.port_name && !IsPlanted(Fault::kNamedPortNameIgnored)) ||
+      !port.protocol.HasPorts())
+    return false;
+  if (IsPlanted(Fault::kNamedPortProtocolLost)) return true;
   return definition.port_protocol.number == 0 || definition.port_protocol == port.protocol;
 }
 
@@ -23,6 +27,7 @@ bool PortMatches(const SetDefinition& definition, const model::NamedPort& port) 
 void SetMembers::Count(ActiveSet& set, const ir::SetMember& member, bool add) {
   std::uint32_t& count = set.counts[member];
   const bool was_there = count > 0;
+  if (!add && IsPlanted(Fault::kMemberGoesWithAnyContributor)) count = 1;
   FELIX_CHECK(add || was_there, "a set member lost more contributors than it had");
   count += add ? 1U : ~0U;
   const bool is_there = count > 0;
@@ -64,7 +69,8 @@ void SetMembers::SetThing(ThingId id, const model::LabelSet& labels, Contributio
   const ClassId new_class = index_.AcquireClass(labels);
   Thing thing{.labels = new_class, .contribution = std::move(contribution)};
   const auto found = things_.find(id);
-  if (found != things_.end() && found->second.labels == new_class &&
+  if (found != things_.end() &&
+      (found->second.labels == new_class || IsPlanted(Fault::kStaleClassOnLabelChange)) &&
       found->second.contribution == thing.contribution) {
     index_.ReleaseClass(new_class);
     return;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "compiler/chain_renderer.h"
+#include "compiler/fault.h"
 #include "compiler/names.h"
 
 namespace felix::compiler {
@@ -14,6 +15,11 @@ ir::InterfaceMatch Workload(ir::InterfaceMatch::Way way, const std::string& pref
   return {.way = way, .name = prefix, .is_prefix = true};
 }
 
+ir::Rule ClearForeignMarks(const RenderContext& context) {
+  const std::uint32_t bits = IsPlanted(Fault::kForeignMarkBelieved) ? 0 : context.marks.all();
+  return When().Then(ir::SetMark{.value = 0, .mask = bits}).Because("foreign marks");
+}
+
 // Marks what policy need not be asked for, and drops what conntrack cannot place. What is exempt
 // still passes the checks of interface, address and state of the endpoint: those come later.
 void RenderConntrack(const RenderContext& context, ir::Chain& chain) {
@@ -21,9 +27,11 @@ void RenderConntrack(const RenderContext& context, ir::Chain& chain) {
   const std::uint32_t exempt = context.marks.exempt;
   chain.rules.push_back(
       When(ConntrackMatch{.states = ConntrackMatch::kEstablished | ConntrackMatch::kRelated})
-          .Then(ir::SetMark{.value = exempt, .mask = exempt})
+          .Then(IsPlanted(Fault::kEstablishedSkipsChecks)
+                    ? ir::Action(ir::Accept{})
+                    : ir::SetMark{.value = exempt, .mask = exempt})
           .Because("established"));
-  if (!context.options.disable_conntrack_invalid_check) {
+  if (!context.options.disable_conntrack_invalid_check && !IsPlanted(Fault::kInvalidPasses)) {
     chain.rules.push_back(When(ConntrackMatch{.states = ConntrackMatch::kInvalid})
                               .Then(ir::Drop{})
                               .Because("invalid in conntrack"));
@@ -44,8 +52,7 @@ ir::Chain RenderForward(const RenderContext& context) {
 
 ir::Chain RenderWorkloadForward(const RenderContext& context) {
   ir::Chain chain;
-  chain.rules.push_back(
-      When().Then(ir::SetMark{.value = 0, .mask = context.marks.all()}).Because("foreign marks"));
+  chain.rules.push_back(ClearForeignMarks(context));
   RenderConntrack(context, chain);
   const std::vector<std::string> prefixes = WorkloadPrefixes(context.options);
   for (const std::string& prefix : prefixes) {
@@ -58,7 +65,8 @@ ir::Chain RenderWorkloadForward(const RenderContext& context) {
                               .Then(ir::Jump{DispatchChainName(Direction::kIngress)})
                               .Because("to a workload"));
   }
-  if (context.options.filter_allow_action == AllowAction::kAccept) {
+  if (context.options.filter_allow_action == AllowAction::kAccept ||
+      IsPlanted(Fault::kAllowActionIgnored)) {
     chain.rules.push_back(When().Then(ir::Accept{}).Because("accepted in every direction"));
   }
   return chain;
@@ -77,8 +85,7 @@ ir::Chain RenderInput(const RenderContext& context) {
 ir::Chain RenderWorkloadToHost(const RenderContext& context) {
   ir::Chain chain;
   const std::uint32_t exempt = context.marks.exempt;
-  chain.rules.push_back(
-      When().Then(ir::SetMark{.value = 0, .mask = context.marks.all()}).Because("foreign marks"));
+  chain.rules.push_back(ClearForeignMarks(context));
   if (context.family == model::IpFamily::kV6) {
     chain.rules.push_back(When(ir::ProtocolMatch{.protocol = model::kIcmpV6})
                               .Then(ir::Jump{std::string(kWorkloadIcmpV6Chain)})
@@ -94,6 +101,7 @@ ir::Chain RenderWorkloadToHost(const RenderContext& context) {
   chain.rules.push_back(When(ir::MarkMatch{.value = exempt, .mask = exempt})
                             .Then(allow)
                             .Because("established or exempt"));
+  if (IsPlanted(Fault::kEndpointToHostIgnored)) return chain;
   switch (context.options.endpoint_to_host_action) {
     case EndpointToHostAction::kDrop:
       chain.rules.push_back(When().Then(ir::Drop{}).Because("endpoint to host action"));
@@ -122,11 +130,15 @@ ir::Chain RenderWorkloadIcmpV6(const RenderContext& context) {
   };
   ir::Chain chain;
   chain.rules.push_back(When(icmp_v6, type(kRouterAdvertisement))
-                            .Then(ir::Drop{})
+                            .Then(IsPlanted(Fault::kRouterAdvertisementPasses)
+                                      ? ir::Action(ir::Return{})
+                                      : ir::Drop{})
                             .Because("router advertisement from a workload"));
   for (const std::uint8_t number : kNeededTypes) {
     chain.rules.push_back(When(icmp_v6, type(number))
-                              .Then(ir::SetMark{.value = exempt, .mask = exempt})
+                              .Then(IsPlanted(Fault::kDiscoveryOfStrangersAccepted)
+                                        ? ir::Action(ir::Accept{})
+                                        : ir::SetMark{.value = exempt, .mask = exempt})
                               .Because("neighbour discovery"));
   }
   std::array<std::uint8_t, 16> link_local{0xfe, 0x80};

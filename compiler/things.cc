@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/things.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "compiler/fault.h"
 #include "model/base/check.h"
 
 namespace felix::compiler {
@@ -35,6 +37,7 @@ void Things::Set(ThingKey key, model::LabelSet own, std::vector<std::string> pro
     things_.emplace_back();
   }
   ids_.emplace(key, id);
+  if (IsPlanted(Fault::kLastProfileWins)) std::reverse(profiles.begin(), profiles.end());
   for (const std::string& profile : profiles) things_of_profile_[profile].insert(id);
   things_[id] = {.key = std::move(key),
                  .own = std::move(own),

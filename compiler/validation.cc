@@ -5,12 +5,14 @@
 #include "fmt/ranges.h"
 
 #include "compiler/chain_renderer.h"
+#include "compiler/fault.h"
 
 namespace felix::compiler {
 
 std::string WhyAbsent(const model::WorkloadEndpointId& id, const model::WorkloadEndpoint& endpoint,
                       const Options& options) {
-  if (!endpoint.allow_spoofed_source_prefixes.empty() && !options.workload_source_spoofing) {
+  if (!endpoint.allow_spoofed_source_prefixes.empty() && !options.workload_source_spoofing &&
+      !IsPlanted(Fault::kSpoofingNeedsNoPermission)) {
     return "it asks for spoofed source prefixes and WorkloadSourceSpoofing is not Any";
   }
   if (id.host == options.hostname && !IsWorkloadInterface(endpoint.interface_name, options)) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // However the changes arrived, the kernel is asked for exactly what a compiler that starts from
 // nothing would ask for.
-#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -10,6 +9,7 @@
 
 #include "compiler/graph.h"
 #include "compiler/ir/print.h"
+#include "tests/property/properties.h"
 #include "tests/reference/reference_compiler.h"
 #include "tests/support/random_cluster.h"
 #include "tests/support/seeds.h"
@@ -17,30 +17,10 @@
 namespace felix {
 namespace {
 
+using testing::FirstDifference;
 using testing::RandomCluster;
+using testing::RemovalOf;
 using Batch = std::vector<model::Update>;
-
-// Both states in full are too long to read: the first lines that differ say enough.
-std::string FirstDifference(const ir::DesiredState& got, const ir::DesiredState& want) {
-  const std::string a = ir::Print(got);
-  const std::string b = ir::Print(want);
-  const auto [ia, ib] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  if (ia == a.end() && ib == b.end()) return "same text, different provenance or kind";
-  const auto around = [](const std::string& text, std::size_t at) {
-    const std::size_t from = text.rfind('\n', at > 300 ? at - 300 : 0);
-    return text.substr(from == std::string::npos ? 0 : from, 600);
-  };
-  return fmt::format("got:\n{}\nwant:\n{}", around(a, static_cast<std::size_t>(ia - a.begin())),
-                     around(b, static_cast<std::size_t>(ib - b.begin())));
-}
-
-Batch RemovalOf(const model::Store& store) {
-  Batch removals;
-  for (model::Update& update : store.Snapshot()) {
-    removals.push_back({.key = std::move(update.key), .value = std::nullopt});
-  }
-  return removals;
-}
 
 std::vector<Batch> HistoryOf(std::uint64_t seed, int steps) {
   RandomCluster cluster(seed);
@@ -49,50 +29,22 @@ std::vector<Batch> HistoryOf(std::uint64_t seed, int steps) {
   return history;
 }
 
-TEST(GraphHistory, AgreesWithTheReferenceCompilerAfterEveryChange) {
+template <typename Check>
+void ExpectHolds(std::uint64_t seeds, const Check& check) {
   for (std::uint64_t seed = testing::FirstSeed();
-       seed < testing::FirstSeed() + testing::SeedCount(200); ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
-    const compiler::Options options = testing::RandomOptions(seed);
-    RandomCluster cluster(seed);
-    compiler::Graph graph(options);
-    ir::DesiredState emitted;
-    for (int step = 0; step < 60; ++step) {
-      graph.OnUpdates(cluster.Mutate());
-      if (step % 4 == 3) continue;  // some changes are squashed into one flush
-      ir::Apply(graph.Flush(), emitted);
-      const ir::DesiredState want = reference::Compile(cluster.store(), options);
-      ASSERT_EQ(emitted, want) << "step " << step << "\n" << FirstDifference(emitted, want);
-      ASSERT_EQ(emitted, graph.desired());
-    }
+       seed < testing::FirstSeed() + testing::SeedCount(seeds); ++seed) {
+    const auto violation = check(seed, [](int) {});
+    ASSERT_FALSE(violation.has_value()) << "seed " << seed << " step " << violation->step << "\n"
+                                        << violation->what;
   }
 }
 
+TEST(GraphHistory, AgreesWithTheReferenceCompilerAfterEveryChange) {
+  ExpectHolds(200, testing::CheckHistory);
+}
+
 TEST(GraphHistory, TearDownInAnyOrderLeavesTheEmptyState) {
-  for (std::uint64_t seed = testing::FirstSeed();
-       seed < testing::FirstSeed() + testing::SeedCount(150); ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
-    const compiler::Options options = testing::RandomOptions(seed);
-    compiler::Graph graph(options);
-    ir::DesiredState emitted;
-    ir::Apply(graph.Flush(), emitted);
-    const ir::DesiredState empty = emitted;
-    for (const Batch& batch : HistoryOf(seed, 30)) graph.OnUpdates(batch);
-    ir::Apply(graph.Flush(), emitted);
-    Batch removals = RemovalOf(graph.store());
-    // Kinds are torn down in another order for each seed, one by one or all at once.
-    std::rotate(removals.begin(),
-                removals.begin() + static_cast<std::ptrdiff_t>(seed % (removals.size() + 1)),
-                removals.end());
-    if (seed % 2 == 0) std::reverse(removals.begin(), removals.end());
-    for (const model::Update& removal : removals) {
-      graph.OnUpdates({&removal, 1});
-      if (seed % 3 != 0) ir::Apply(graph.Flush(), emitted);
-    }
-    ir::Apply(graph.Flush(), emitted);
-    ASSERT_EQ(emitted, empty) << FirstDifference(emitted, empty);
-    ASSERT_EQ(graph.store().size(), 0U);
-  }
+  ExpectHolds(150, testing::CheckTearDown);
 }
 
 // One history told in five other ways ends in the same state.

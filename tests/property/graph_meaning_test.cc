@@ -5,51 +5,46 @@
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 
-#include "compiler/graph.h"
-#include "compiler/ir/print.h"
-#include "tests/reference/oracle.h"
-#include "tests/support/interpreter.h"
-#include "tests/support/packet_samples.h"
-#include "tests/support/random_cluster.h"
+#include "tests/property/properties.h"
 #include "tests/support/seeds.h"
 
 namespace felix {
 namespace {
 
-using testing::RandomCluster;
 using testing::Verdict;
 
-TEST(GraphMeaning, RulesDoWithPacketsWhatPoliciesSay) {
-  std::map<Verdict, int> seen;
+template <typename Check>
+testing::VerdictCounts WalkSeeds(std::uint64_t count, const Check& check) {
+  testing::VerdictCounts seen;
   for (std::uint64_t seed = testing::FirstSeed();
-       seed < testing::FirstSeed() + testing::SeedCount(300); ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
-    const compiler::Options options = testing::RandomOptions(seed);
-    RandomCluster cluster(seed);
-    compiler::Graph graph(options);
-    for (int step = 0; step < 12; ++step) {
-      for (int i = 0; i < 4; ++i) graph.OnUpdates(cluster.Mutate());
-      static_cast<void>(graph.Flush());
-      const auto packets = testing::SamplePackets(
-          cluster.store(), options, seed * 1000 + static_cast<std::uint64_t>(step), 60);
-      for (const testing::Packet& packet : packets) {
-        const reference::Judgement want = reference::Explain(cluster.store(), options, packet);
-        const testing::Trace got = testing::Interpret(graph.desired(), packet);
-        // What is not ours is left to the rest of the host's rules.
-        const Verdict expected =
-            want.verdict == Verdict::kNotOurs ? Verdict::kContinue : want.verdict;
-        ++seen[expected];
-        ASSERT_EQ(got.verdict, expected)
-            << "step " << step << "\npacket: " << packet.ToString() << "\noracle: " << want.reason
-            << "\nrules: " << got.decided_by.owner << "[" << got.decided_by.rule_index << "]\n"
-            << ir::Print(graph.desired());
-      }
-    }
+       seed < testing::FirstSeed() + testing::SeedCount(count); ++seed) {
+    const auto violation = check(
+        seed, [](int) {}, seen);
+    if (!violation.has_value()) continue;
+    ADD_FAILURE() << "seed " << seed << " step " << violation->step << "\n" << violation->what;
+    break;
   }
+  return seen;
+}
+
+TEST(GraphMeaning, RulesDoWithPacketsWhatPoliciesSay) {
+  testing::VerdictCounts seen = WalkSeeds(300, testing::CheckMeaning);
   // A sample that is nearly all of one verdict would prove little.
   EXPECT_GT(seen[Verdict::kDeny], 1000);
   EXPECT_GT(seen[Verdict::kAccept], 1000);
   EXPECT_GT(seen[Verdict::kContinue], 200);
+}
+
+TEST(GraphMeaning, RulesOfACrowdedHostDoSoToo) {
+  testing::VerdictCounts seen = WalkSeeds(40, testing::CheckCrowdedHost);
+  EXPECT_GT(seen[Verdict::kDeny], 500);
+  EXPECT_GT(seen[Verdict::kAccept], 100);
+}
+
+TEST(GraphMeaning, RareRulesDoSoToo) {
+  testing::VerdictCounts seen = WalkSeeds(100, testing::CheckRareRules);
+  EXPECT_GT(seen[Verdict::kDeny], 1000);
+  EXPECT_GT(seen[Verdict::kAccept], 1000);
 }
 
 }  // namespace
