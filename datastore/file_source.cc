@@ -18,6 +18,7 @@
 #include "fmt/format.h"
 
 #include "datastore/resource_document.h"
+#include "datastore/v1_object.h"
 #include "datastore/v3_decoder.h"
 #include "model/base/check.h"
 #include "model/base/status_macros.h"
@@ -173,8 +174,7 @@ absl::Status FileSource::Synchronise(bool read_everything) {
     if (!listing.ok()) return listing.status();
     settled = ReadListed(*listing, read_everything && attempt == 0);
   }
-  Deliver();
-  sink_->OnInSync();
+  Deliver(true);
   return absl::OkStatus();
 }
 
@@ -241,7 +241,7 @@ absl::Status FileSource::Apply(DirectoryWatcher::Changes& changes) {
   }
   // A file that is gone without a word has another name by now, of which the event is yet to come.
   if (moved) return Synchronise(false);
-  Deliver();
+  Deliver(false);
   return absl::OkStatus();
 }
 
@@ -265,21 +265,29 @@ bool FileSource::ReadFile(const std::string& file) {
   }
   unreadable_.erase(file);
   const ParsedText parsed =
-      std::string_view(file).ends_with(".json") ? ParseJson(*text) : ParseYaml(*text);
+      std::string_view(file).ends_with(".json") ? ParseJsonOrJsonLines(*text) : ParseYaml(*text);
   if (parsed.fault) {
     table_.SetFileRefusal(file, FileRefusal(path, parsed.fault->position, parsed.fault->reason));
     return true;
   }
   std::vector<Decoded> objects;
   for (const DocumentNode* object : SplitResources(parsed.documents)) {
-    objects.push_back(DecodeResource(*object, path));
+    objects.push_back(IsV1Entry(*object) ? DecodeV1Entry(*object, path)
+                                         : DecodeResource(*object, path));
   }
   table_.SetFile(file, path, std::move(objects));
   table_.SetFileRefusal(file, std::nullopt);
   return true;
 }
 
-void FileSource::Deliver() {
+void FileSource::Deliver(bool listed) {
+  std::optional<std::string> hold = table_.Hold();
+  in_sync_is_due_ = in_sync_is_due_ || listed || hold.has_value();
+  const bool news = hold != std::exchange(hold_, hold);
+  if (hold) {
+    if (news) sink_->OnLost(absl::UnavailableError(*hold));
+    return;
+  }
   ResourceTable::Change change = table_.Commit();
   {
     const std::lock_guard lock(ignored_kinds_mutex_);
@@ -287,6 +295,7 @@ void FileSource::Deliver() {
   }
   if (!change.updates.empty()) sink_->OnUpdates(std::move(change.updates));
   for (auto& [id, refusal] : change.refusals) sink_->OnRefusal(id, std::move(refusal));
+  if (std::exchange(in_sync_is_due_, false)) sink_->OnInSync();
 }
 
 absl::StatusOr<std::unique_ptr<Source>> MakeSource(std::string_view address) {

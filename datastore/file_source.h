@@ -20,13 +20,15 @@
 
 namespace felix::datastore {
 
-// A directory of Calico v3 resources in YAML or JSON, followed as it changes: the datastore of a
-// host that has no other. A file that is renamed into place is one change, in force within a few
-// milliseconds; one that is written in place is read when its writer closes it. A file that does
-// not parse is refused and named, and what it last defined stays in force; one that is removed
-// takes its objects along. Only objects that differ from what was delivered are delivered. While
-// the directory cannot be read everything stays, and it is tried again after 0.1 s, growing to 10
-// s.
+// A directory of Calico v3 resources in YAML or JSON, or of keys and values of Calico's older store
+// as objects {"key": ..., "value": ...}, followed as it changes: the datastore of a host that has
+// no other. JSON files may hold one object in each line. While the older store's Ready flag is
+// there and not true, nothing is delivered and the source counts as lost. A file that is renamed
+// into place is one change, in force within a few milliseconds; one that is written in place is
+// read when its writer closes it. A file that does not parse is refused and named, and what it last
+// defined stays in force; one that is removed takes its objects along. Only objects that differ
+// from what was delivered are delivered. While the directory cannot be read everything stays, and
+// it is tried again after 0.1 s, growing to 10 s.
 class FileSource final : public Source {
  public:
   explicit FileSource(std::string directory);
@@ -55,7 +57,8 @@ class FileSource final : public Source {
   // Whether there is such a file; otherwise nothing changes.
   bool ReadFile(const std::string& file);
   void RemoveFile(const std::string& file);
-  void Deliver();
+  // Hands over what changed, unless the datastore is on hold. `listed`: all of it was read.
+  void Deliver(bool listed);
   // Waits for the watcher, if there is one, or an order; whether the watcher has something.
   bool Wait(int timeout_ms);
 
@@ -71,6 +74,8 @@ class FileSource final : public Source {
   DirectoryListing listing_;  // what the table was read from
   absl::btree_set<std::string> unreadable_;
   ResourceTable table_;
+  bool in_sync_is_due_ = false;
+  std::optional<std::string> hold_;
 
   mutable std::mutex ignored_kinds_mutex_;
   absl::btree_map<std::string, std::size_t> ignored_kinds_;

@@ -38,7 +38,7 @@ class ViewStream {
 
 class LineIndex {
  public:
-  explicit LineIndex(std::string_view text) {
+  LineIndex(std::string_view text, int first_line) : first_line_(first_line) {
     starts_.push_back(0);
     for (std::size_t i = 0; i < text.size(); ++i) {
       if (text[i] == '\n') starts_.push_back(i + 1);
@@ -46,10 +46,12 @@ class LineIndex {
   }
   [[nodiscard]] Position At(std::size_t offset) const {
     const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
-    return {static_cast<int>(next - starts_.begin()), static_cast<int>(offset - *(next - 1)) + 1};
+    return {static_cast<int>(next - starts_.begin()) + first_line_ - 1,
+            static_cast<int>(offset - *(next - 1)) + 1};
   }
 
  private:
+  int first_line_;
   std::vector<std::size_t> starts_;
 };
 
@@ -76,8 +78,8 @@ std::size_t TokenStart(std::string_view text, std::size_t end) {
 
 class JsonHandler {
  public:
-  JsonHandler(std::string_view text, const ViewStream& stream)
-      : text_(text), stream_(stream), lines_(text) {}
+  JsonHandler(std::string_view text, const ViewStream& stream, int first_line)
+      : text_(text), stream_(stream), lines_(text, first_line) {}
 
   bool Null() { return Add(DocumentNode::Null(TokenPosition())); }
   bool Bool(bool value) { return Add(DocumentNode::Boolean(value, TokenPosition())); }
@@ -149,14 +151,14 @@ std::string LowerCaseReason(rapidjson::ParseErrorCode code) {
 
 }  // namespace
 
-ParsedText ParseJson(std::string_view text) {
+ParsedText ParseJson(std::string_view text, int first_line) {
   ParsedText parsed;
   parsed.fault = CheckText(text);
   if (parsed.fault) return parsed;
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return parsed;
 
   ViewStream stream(text);
-  JsonHandler handler(text, stream);
+  JsonHandler handler(text, stream, first_line);
   rapidjson::Reader reader;
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, handler);
@@ -169,6 +171,30 @@ ParsedText ParseJson(std::string_view text) {
     if (!document->IsNull()) parsed.documents.push_back(*std::move(document));
   }
   return parsed;
+}
+
+ParsedText ParseJsonOrJsonLines(std::string_view text) {
+  ParsedText lines;
+  lines.fault = CheckText(text);
+  if (lines.fault) return lines;
+  constexpr std::string_view kBlank = " \t\r\n";
+  int number = 1;
+  for (std::string_view rest = text; !rest.empty(); ++number) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (line.find_first_not_of(kBlank) == std::string_view::npos) continue;
+    ParsedText parsed = ParseJson(line, number);
+    if (lines.documents.empty()) {
+      const bool complete = !parsed.fault && parsed.documents.size() == 1 &&
+                            parsed.documents[0].kind() == DocumentNode::Kind::kObject;
+      if (!complete || rest.find_first_not_of(kBlank) == std::string_view::npos) {
+        return ParseJson(text);
+      }
+    }
+    if (parsed.fault) return {{}, std::move(parsed.fault)};
+    for (DocumentNode& document : parsed.documents) lines.documents.push_back(std::move(document));
+  }
+  return lines;
 }
 
 }  // namespace felix::datastore

@@ -107,8 +107,11 @@ inline constexpr std::size_t kMaxAliasedNodes = 100'000;
 // an enclosing node, aliases that add more than kMaxAliasedNodes, and documents but the first that
 // do not begin with "---".
 [[nodiscard]] ParsedText ParseYaml(std::string_view text);
-// One JSON value (RFC 8259). Numbers beyond a double's range are refused.
-[[nodiscard]] ParsedText ParseJson(std::string_view text);
+// One JSON value (RFC 8259). Numbers beyond a double's range are refused. `first_line` is the
+// number that positions give to the text's first line.
+[[nodiscard]] ParsedText ParseJson(std::string_view text, int first_line = 1);
+// One JSON value, or, where the first line is an object that is complete, one in each line.
+[[nodiscard]] ParsedText ParseJsonOrJsonLines(std::string_view text);
 
 // The checks of the text as a whole that both languages share; strips a byte order mark.
 [[nodiscard]] std::optional<TextFault> CheckText(std::string_view& text);

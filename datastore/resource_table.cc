@@ -3,13 +3,13 @@
 
 #include "fmt/format.h"
 
-#include "datastore/client_defaults.h"
+#include "datastore/v1_cluster.h"
 #include "model/base/check.h"
 
 namespace felix::datastore {
 
-ResourceTable::ResourceTable() {
-  for (model::Update& update : BuiltInResources()) {
+ResourceTable::ResourceTable(std::vector<model::Update> built_in) {
+  for (model::Update& update : built_in) {
     changed_keys_.insert(update.key);
     built_in_.emplace(update.key,
                       std::make_shared<const model::Resource>(*std::move(update.value)));
@@ -24,10 +24,11 @@ void ResourceTable::Forget(const std::string& name, const File& file) {
       const auto count = ignored_kinds_.find(*object.ignored_kind);
       if (--count->second == 0) ignored_kinds_.erase(count);
     }
+    if (object.hold) holds_.erase(Place{object.is_v1, name, i});
     if (!object.key) continue;
     changed_keys_.insert(*object.key);
     const auto places = definitions_.find(*object.key);
-    places->second.erase(Place{name, i});
+    places->second.erase(Place{object.is_v1, name, i});
     if (places->second.empty()) definitions_.erase(places);
   }
 }
@@ -54,11 +55,16 @@ void ResourceTable::SetFile(const std::string& file, const std::string& display_
     object.policy = std::move(decoded.policy);
     object.refusal = std::move(decoded.refusal);
     object.ignored_kind = std::move(decoded.ignored_kind);
+    object.is_v1 = decoded.is_v1;
+    object.part = std::move(decoded.part);
+    object.hold = std::move(decoded.hold);
 
+    const Place place{object.is_v1, file, entry.objects.size()};
+    if (object.hold) holds_.insert(place);
     if (object.ignored_kind) ++ignored_kinds_[*object.ignored_kind];
     if (object.key) {
       changed_keys_.insert(*object.key);
-      definitions_[*object.key].insert(Place{file, entry.objects.size()});
+      definitions_[*object.key].insert(place);
     } else {
       changed_refusals_.insert_or_assign(object.refusal_id, object.refusal);
     }
@@ -86,6 +92,65 @@ const ResourceTable::Object& ResourceTable::At(const Place& place) const {
   return it->second.objects[place.index];
 }
 
+std::string ResourceTable::Where(const Place& place) const {
+  const std::string& name = files_.find(place.file)->second.display_name;
+  const Position position = At(place).position;
+  return position.line == 0 ? name : fmt::format("{}:{}", name, position.ToString());
+}
+
+Refusal ResourceTable::RefuseSecond(const Place& place, const Place& first) const {
+  const std::string& name = At(place).name;
+  std::string where = Where(place);
+  return {name == where ? "" : name, std::move(where), "",
+          fmt::format("already defined at {}", Where(first))};
+}
+
+std::optional<std::string> ResourceTable::Hold() const {
+  if (holds_.empty()) return std::nullopt;
+  const Place& place = *holds_.begin();
+  return fmt::format("{}: {}", Where(place), *At(place).hold);
+}
+
+std::shared_ptr<const model::Resource> ResourceTable::ResolveParts(
+    const absl::btree_set<Place>& places, RefusalChanges& refusals) {
+  absl::btree_map<std::string, Place> parts;
+  for (const Place& place : places) {
+    const Object& object = At(place);
+    const auto [part, is_first] = parts.try_emplace(object.part, place);
+    refusals.insert_or_assign(object.refusal_id,
+                              is_first ? object.refusal : RefuseSecond(place, part->second));
+  }
+  if (std::holds_alternative<model::ConfigId>(*At(*places.begin()).key)) {
+    model::ConfigParameters merged;
+    for (const auto& [name, place] : parts) {
+      const Object& object = At(place);
+      if (!object.value) continue;
+      const auto& parameters = std::get<model::ConfigParameters>(*object.value);
+      merged.values.insert(parameters.values.begin(), parameters.values.end());
+    }
+    return std::make_shared<const model::Resource>(std::move(merged));
+  }
+
+  std::map<std::string, model::Profile> read;
+  for (const auto& [name, place] : parts) {
+    const Object& object = At(place);
+    if (!object.value) return nullptr;
+    read.emplace(name, std::get<model::Profile>(*object.value));
+  }
+  if (!read.contains("rules")) {
+    for (const auto& [name, place] : parts) {
+      const Object& object = At(place);
+      const std::string where = Where(place);
+      refusals.insert_or_assign(
+          object.refusal_id, Refusal{object.name == where ? "" : object.name, where, "",
+                                     "the profile has no rules, so it does not exist and denies"});
+    }
+    return nullptr;
+  }
+  return std::make_shared<const model::Resource>(
+      MergeV1Profile(read["rules"], read["labels"], read["tags"]));
+}
+
 std::shared_ptr<const model::Resource> ResourceTable::Resolve(const model::Key& key,
                                                               RefusalChanges& refusals) {
   const auto places = definitions_.find(key);
@@ -94,18 +159,11 @@ std::shared_ptr<const model::Resource> ResourceTable::Resolve(const model::Key& 
     return built_in == built_in_.end() ? nullptr : built_in->second;
   }
   const Place& first = *places->second.begin();
-  const std::string claimed_at = fmt::format("{}:{}", files_.find(first.file)->second.display_name,
-                                             At(first).position.ToString());
+  if (!At(first).part.empty()) return ResolveParts(places->second, refusals);
   for (const Place& place : places->second) {
     const Object& object = At(place);
-    std::optional<Refusal> refusal = object.refusal;
-    if (place != first) {
-      refusal = Refusal{object.name,
-                        fmt::format("{}:{}", files_.find(place.file)->second.display_name,
-                                    object.position.ToString()),
-                        "", fmt::format("already defined at {}", claimed_at)};
-    }
-    refusals.insert_or_assign(object.refusal_id, std::move(refusal));
+    refusals.insert_or_assign(object.refusal_id,
+                              place == first ? object.refusal : RefuseSecond(place, first));
   }
 
   const Object& claimant = At(first);

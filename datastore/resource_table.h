@@ -14,6 +14,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 
+#include "datastore/client_defaults.h"
 #include "datastore/key_hash.h"
 #include "datastore/policy_memory.h"
 #include "datastore/source.h"
@@ -24,11 +25,14 @@ namespace felix::datastore {
 // All objects that a set of files defines, and what follows from them together. Pure bookkeeping:
 // no I/O, no clock. If several definitions have one identity, the one in the lexically smallest
 // file, and in that file the first, claims it, be it valid or not; the others are refused and wait.
+// Objects of the v3 API come before all of the older store. Where several keys of the latter make
+// one object up, that holds for each part of it.
 // The built-in resources exist where no file defines them. Deliberately remembers what policies
 // last covered even when they are gone, see PolicyMemory.
 class ResourceTable {
  public:
-  ResourceTable();
+  // `built_in` exist where no file defines them.
+  explicit ResourceTable(std::vector<model::Update> built_in = BuiltInResources());
 
   // What changed since the last Commit.
   struct Change {
@@ -45,6 +49,9 @@ class ResourceTable {
 
   [[nodiscard]] Change Commit();
 
+  // Why nothing is to be used for now, if some object says so.
+  [[nodiscard]] std::optional<std::string> Hold() const;
+
   // How many objects there are of kinds that have no part in policy.
   [[nodiscard]] const absl::btree_map<std::string, std::size_t>& ignored_kinds() const {
     return ignored_kinds_;
@@ -60,6 +67,9 @@ class ResourceTable {
     std::optional<PolicyParts> policy;
     std::optional<Refusal> refusal;
     std::optional<std::string> ignored_kind;
+    bool is_v1 = false;
+    std::string part;
+    std::optional<std::string> hold;
   };
   struct File {
     std::string display_name;
@@ -67,6 +77,7 @@ class ResourceTable {
     std::optional<Refusal> refusal;
   };
   struct Place {
+    bool is_v1 = false;  // the first member: v3 comes before v1
     std::string file;
     std::size_t index = 0;
     auto operator<=>(const Place&) const = default;
@@ -77,8 +88,14 @@ class ResourceTable {
 
   void Forget(const std::string& name, const File& file);
   [[nodiscard]] const Object& At(const Place& place) const;
+  [[nodiscard]] std::string Where(const Place& place) const;
+  [[nodiscard]] Refusal RefuseSecond(const Place& place, const Place& first) const;
   // The value in force for the key; notes on the way which of its definitions are refused.
   std::shared_ptr<const model::Resource> Resolve(const model::Key& key, RefusalChanges& refusals);
+
+  // The same for an object whose definitions are its parts.
+  std::shared_ptr<const model::Resource> ResolveParts(const absl::btree_set<Place>& places,
+                                                      RefusalChanges& refusals);
 
   absl::btree_map<std::string, File> files_;
   absl::flat_hash_map<model::Key, absl::btree_set<Place>, KeyHash> definitions_;
@@ -88,6 +105,7 @@ class ResourceTable {
   absl::btree_set<model::Key> changed_keys_;
   RefusalChanges changed_refusals_;  // of what has no key, and of what is gone
   absl::btree_map<std::string, std::size_t> ignored_kinds_;
+  absl::btree_set<Place> holds_;
   PolicyMemory memory_;
 };
 

@@ -31,6 +31,14 @@ struct Decoded {
   std::optional<PolicyParts> policy;
   std::optional<Refusal> refusal;
   std::optional<std::string> ignored_kind;
+
+  // Of keys of Calico's older store only. It yields to an object of the v3 API with its identity.
+  bool is_v1 = false;
+  // Which part of the object this is, where several keys make one up; empty: the whole. The value
+  // holds that part.
+  std::string part;
+  // Why nothing of the datastore is to be used for now.
+  std::optional<std::string> hold;
 };
 
 // Converts an object to the model, with what the API's clients would have filled in, and validates

@@ -43,38 +43,6 @@ void CheckAgainstName(ObjectReader& spec, const WorkloadEndpointName& name) {
   if (!well_formed) spec.Fault("containerID", "not letters, digits and inner dashes");
 }
 
-std::vector<model::IpAddress> ReadAddresses(ObjectReader& spec) {
-  std::vector<model::IpAddress> addresses;
-  const std::vector<Field> elements = spec.List("ipNetworks");
-  for (const Field& element : elements) {
-    const std::optional<std::string> text = ReadString(element, spec.faults());
-    if (!text) continue;
-    const absl::StatusOr<model::Cidr> cidr = model::Cidr::Parse(*text);
-    if (!cidr.ok()) {
-      spec.faults().Add(*element.node, element.path,
-                        fmt::format("'{}' is not an address or a network", *text));
-    } else if (!cidr->IsHost()) {
-      spec.faults().Add(*element.node, element.path,
-                        fmt::format("'{}' is not a single address (/32 or /128)", *text));
-    } else {
-      addresses.push_back(cidr->address());
-    }
-  }
-  if (elements.empty()) spec.Fault("ipNetworks", "missing or empty");
-  std::sort(addresses.begin(), addresses.end());
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  return addresses;
-}
-
-void CheckGateway(ObjectReader& spec, std::string_view name, model::IpFamily family) {
-  const std::string text = spec.StringOrEmpty(name);
-  if (text.empty()) return;
-  const absl::StatusOr<model::IpAddress> address = model::IpAddress::Parse(text);
-  if (!address.ok() || address->family() != family) {
-    spec.Fault(name, fmt::format("'{}' is not an IPv{} address", text, static_cast<int>(family)));
-  }
-}
-
 std::optional<model::Protocol> ReadPortProtocol(ObjectReader& port) {
   const std::string text = port.StringOrEmpty("protocol");
   const absl::StatusOr<model::Protocol> protocol = model::Protocol::Parse(text);
@@ -83,28 +51,6 @@ std::optional<model::Protocol> ReadPortProtocol(ObjectReader& port) {
   port.Fault("protocol",
              text.empty() ? "missing" : fmt::format("'{}' is none of TCP, UDP and SCTP", text));
   return std::nullopt;
-}
-
-std::vector<model::NamedPort> ReadNamedPorts(ObjectReader& spec) {
-  std::vector<model::NamedPort> ports;
-  for (const Field& element : spec.List("ports")) {
-    ObjectReader port(element, spec.faults());
-    const std::string name = port.StringOrEmpty("name");
-    static_cast<void>(port.Integer("hostPort", 0, 65535));
-    static_cast<void>(port.StringOrEmpty("hostIP"));
-    // Without a name it is a mapping from a port of the host, which is not for rules.
-    if (name.empty()) continue;
-    if (!model::IsValidPortName(name)) {
-      port.Fault("name", fmt::format("'{}' is not a port's name", name));
-    }
-    const std::optional<model::Protocol> protocol = ReadPortProtocol(port);
-    const std::optional<std::int64_t> number = port.Integer("port", 1, 65535);
-    if (!number) port.Fault("port", "missing");
-    if (protocol && number) {
-      ports.push_back({name, *protocol, static_cast<std::uint16_t>(*number)});
-    }
-  }
-  return ports;
 }
 
 std::vector<model::Cidr> ReadSpoofPrefixes(ObjectReader& spec) {
@@ -123,17 +69,75 @@ std::vector<model::Cidr> ReadSpoofPrefixes(ObjectReader& spec) {
   return prefixes;
 }
 
-std::string ReadInterfaceName(ObjectReader& spec) {
-  std::string name = spec.StringOrEmpty("interfaceName");
+}  // namespace
+
+std::string ReadInterfaceName(ObjectReader& spec, std::string_view field) {
+  std::string name = spec.StringOrEmpty(field);
   if (name.empty()) {
-    spec.Fault("interfaceName", "missing");
+    spec.Fault(field, "missing");
   } else if (!IsInterfaceName(name)) {
-    spec.Fault("interfaceName", fmt::format("'{}' is not an interface's name", name));
+    spec.Fault(field, fmt::format("'{}' is not an interface's name", name));
   }
   return name;
 }
 
-}  // namespace
+std::vector<model::IpAddress> ReadAddresses(ObjectReader& spec, std::string_view name) {
+  std::vector<model::IpAddress> addresses;
+  for (const Field& element : spec.List(name)) {
+    const std::optional<std::string> text = ReadString(element, spec.faults());
+    if (!text) continue;
+    const absl::StatusOr<model::Cidr> cidr = model::Cidr::Parse(*text);
+    if (!cidr.ok()) {
+      spec.faults().Add(*element.node, element.path,
+                        fmt::format("'{}' is not an address or a network", *text));
+    } else if (!cidr->IsHost()) {
+      spec.faults().Add(*element.node, element.path,
+                        fmt::format("'{}' is not a single address (/32 or /128)", *text));
+    } else {
+      addresses.push_back(cidr->address());
+    }
+  }
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
+}
+
+void CheckGateway(ObjectReader& spec, std::string_view name, model::IpFamily family) {
+  const std::string text = spec.StringOrEmpty(name);
+  if (text.empty()) return;
+  const absl::StatusOr<model::IpAddress> address = model::IpAddress::Parse(text);
+  if (!address.ok() || address->family() != family) {
+    spec.Fault(name, fmt::format("'{}' is not an IPv{} address", text, static_cast<int>(family)));
+  }
+}
+
+void CheckMacAddress(ObjectReader& spec, std::string_view name) {
+  const std::string mac = spec.StringOrEmpty(name);
+  if (mac.empty() || IsMacAddress(mac)) return;
+  spec.Fault(name, fmt::format("'{}' is not a MAC address", mac));
+}
+
+std::vector<model::NamedPort> ReadNamedPorts(ObjectReader& spec, std::string_view list) {
+  std::vector<model::NamedPort> ports;
+  for (const Field& element : spec.List(list)) {
+    ObjectReader port(element, spec.faults());
+    const std::string name = port.StringOrEmpty("name");
+    static_cast<void>(port.Integer("hostPort", 0, 65535));
+    static_cast<void>(port.StringOrEmpty("hostIP"));
+    // Without a name it is a mapping from a port of the host, which is not for rules.
+    if (name.empty()) continue;
+    if (!model::IsValidPortName(name)) {
+      port.Fault("name", fmt::format("'{}' is not a port's name", name));
+    }
+    const std::optional<model::Protocol> protocol = ReadPortProtocol(port);
+    const std::optional<std::int64_t> number = port.Integer("port", 1, 65535);
+    if (!number) port.Fault("port", "missing");
+    if (protocol && number) {
+      ports.push_back({name, *protocol, static_cast<std::uint16_t>(*number)});
+    }
+  }
+  return ports;
+}
 
 std::vector<std::string> ReadProfileNames(ObjectReader& spec, std::string_view name) {
   std::vector<std::string> profiles;
@@ -156,15 +160,17 @@ model::WorkloadEndpoint ReadWorkloadEndpointSpec(const Field& field,
   ObjectReader spec(field, faults);
   CheckAgainstName(spec, name);
   model::WorkloadEndpoint endpoint;
-  endpoint.interface_name = ReadInterfaceName(spec);
-  endpoint.addresses = ReadAddresses(spec);
+  endpoint.interface_name = ReadInterfaceName(spec, "interfaceName");
+  const std::size_t before = faults.count();
+  endpoint.addresses = ReadAddresses(spec, "ipNetworks");
+  if (endpoint.addresses.empty() && faults.count() == before) {
+    spec.Fault("ipNetworks", "missing or empty");
+  }
   CheckGateway(spec, "ipv4Gateway", model::IpFamily::kV4);
   CheckGateway(spec, "ipv6Gateway", model::IpFamily::kV6);
-  if (const std::string mac = spec.StringOrEmpty("mac"); !mac.empty() && !IsMacAddress(mac)) {
-    spec.Fault("mac", fmt::format("'{}' is not a MAC address", mac));
-  }
+  CheckMacAddress(spec, "mac");
   endpoint.profiles = ReadProfileNames(spec, "profiles");
-  endpoint.ports = ReadNamedPorts(spec);
+  endpoint.ports = ReadNamedPorts(spec, "ports");
   endpoint.allow_spoofed_source_prefixes = ReadSpoofPrefixes(spec);
 
   const std::string account = spec.StringOrEmpty("serviceAccountName");

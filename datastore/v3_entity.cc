@@ -10,35 +10,6 @@
 namespace felix::datastore {
 namespace {
 
-std::vector<model::Cidr> ReadNets(ObjectReader& entity, std::string_view name,
-                                  std::vector<EntityNet>& nets) {
-  std::vector<model::Cidr> cidrs;
-  for (const Field& field : entity.List(name)) {
-    const std::optional<std::string> text = ReadString(field, entity.faults());
-    if (!text) continue;
-    const absl::StatusOr<model::Cidr> cidr = model::Cidr::Parse(*text);
-    if (!cidr.ok()) {
-      entity.faults().Add(*field.node, field.path,
-                          fmt::format("'{}' is not an address or a network", *text));
-      continue;
-    }
-    nets.push_back({*cidr, field});
-    cidrs.push_back(*cidr);
-  }
-  return cidrs;
-}
-
-std::vector<model::Cidr> ReadNotNets(ObjectReader& entity, std::vector<EntityNet>& nets) {
-  const std::size_t before = nets.size();
-  std::vector<model::Cidr> cidrs = ReadNets(entity, "notNets", nets);
-  for (std::size_t i = before; i < nets.size(); ++i) {
-    if (nets[i].cidr.prefix_length() != 0) continue;
-    entity.faults().Add(*nets[i].field.node, nets[i].field.path,
-                        fmt::format("{} leaves nothing to match", nets[i].cidr.ToString()));
-  }
-  return cidrs;
-}
-
 bool LooksNumeric(std::string_view text) {
   return text.find_first_not_of("0123456789:") == std::string_view::npos;
 }
@@ -70,18 +41,6 @@ bool ReadPort(const Field& field, model::PortMatch& ports, Faults& faults) {
                fmt::format("'{}' is neither a port in 1..65535 nor a range of them", text));
   }
   return true;
-}
-
-model::PortMatch ReadPorts(ObjectReader& entity, std::string_view name,
-                           const EntityContext& context) {
-  model::PortMatch ports;
-  for (const Field& field : entity.List(name)) {
-    const bool numeric = ReadPort(field, ports, entity.faults());
-    if (context.protocol ? !context.protocol->HasPorts() : numeric) {
-      entity.faults().Add(*field.node, field.path, "ports need protocol TCP, UDP or SCTP");
-    }
-  }
-  return ports;
 }
 
 void ReadServiceAccounts(ObjectReader& entity, EntitySelectorParts& parts, GlobalTerm global) {
@@ -138,17 +97,59 @@ void ReadSelectors(ObjectReader& entity, const EntityContext& context, model::En
 
 }  // namespace
 
+std::vector<model::Cidr> ReadNets(const std::vector<Field>& fields, Faults& faults,
+                                  std::vector<EntityNet>& nets) {
+  std::vector<model::Cidr> cidrs;
+  for (const Field& field : fields) {
+    const std::optional<std::string> text = ReadString(field, faults);
+    if (!text) continue;
+    const absl::StatusOr<model::Cidr> cidr = model::Cidr::Parse(*text);
+    if (!cidr.ok()) {
+      faults.Add(*field.node, field.path,
+                 fmt::format("'{}' is not an address or a network", *text));
+      continue;
+    }
+    nets.push_back({*cidr, field});
+    cidrs.push_back(*cidr);
+  }
+  return cidrs;
+}
+
+std::vector<model::Cidr> ReadNotNets(const std::vector<Field>& fields, Faults& faults,
+                                     std::vector<EntityNet>& nets) {
+  const std::size_t before = nets.size();
+  std::vector<model::Cidr> cidrs = ReadNets(fields, faults, nets);
+  for (std::size_t i = before; i < nets.size(); ++i) {
+    if (nets[i].cidr.prefix_length() != 0) continue;
+    faults.Add(*nets[i].field.node, nets[i].field.path,
+               fmt::format("{} leaves nothing to match", nets[i].cidr.ToString()));
+  }
+  return cidrs;
+}
+
+model::PortMatch ReadPorts(ObjectReader& entity, std::string_view name,
+                           const std::optional<model::Protocol>& protocol) {
+  model::PortMatch ports;
+  for (const Field& field : entity.List(name)) {
+    const bool numeric = ReadPort(field, ports, entity.faults());
+    if (protocol ? !protocol->HasPorts() : numeric) {
+      entity.faults().Add(*field.node, field.path, "ports need protocol TCP, UDP or SCTP");
+    }
+  }
+  return ports;
+}
+
 model::EntityMatch ReadEntity(ObjectReader& rule, std::string_view name,
                               const EntityContext& context, std::vector<EntityNet>& nets) {
   const std::optional<Field> field = rule.Find(name);
   if (!field) return {};
   ObjectReader entity(*field, rule.faults());
   model::EntityMatch match;
-  match.nets = ReadNets(entity, "nets", nets);
-  match.not_nets = ReadNotNets(entity, nets);
+  match.nets = ReadNets(entity.List("nets"), entity.faults(), nets);
+  match.not_nets = ReadNotNets(entity.List("notNets"), entity.faults(), nets);
   ReadSelectors(entity, context, match);
-  match.ports = ReadPorts(entity, "ports", context);
-  match.not_ports = ReadPorts(entity, "notPorts", context);
+  match.ports = ReadPorts(entity, "ports", context.protocol);
+  match.not_ports = ReadPorts(entity, "notPorts", context.protocol);
   if (entity.Find("services")) {
     entity.Fault("services", "matches on services cannot be enforced");
   }

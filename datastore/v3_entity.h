@@ -29,4 +29,14 @@ struct EntityNet {
                                             const EntityContext& context,
                                             std::vector<EntityNet>& nets);
 
+// The parts of an entity that the older objects share. Networks are added to `nets` too.
+[[nodiscard]] std::vector<model::Cidr> ReadNets(const std::vector<Field>& fields, Faults& faults,
+                                                std::vector<EntityNet>& nets);
+// A network of all addresses is at fault: without it nothing is left to match.
+[[nodiscard]] std::vector<model::Cidr> ReadNotNets(const std::vector<Field>& fields, Faults& faults,
+                                                   std::vector<EntityNet>& nets);
+// Numeric ports need a protocol that has ports; names do not, but none that has no ports.
+[[nodiscard]] model::PortMatch ReadPorts(ObjectReader& entity, std::string_view name,
+                                         const std::optional<model::Protocol>& protocol);
+
 }  // namespace felix::datastore

@@ -30,22 +30,8 @@ std::optional<std::optional<double>> ReadOrder(ObjectReader& spec) {
 // Absent if the field is at fault; types left out are told by the rules there are.
 std::optional<PolicyTypes> ReadTypes(ObjectReader& spec) {
   const std::size_t before = spec.faults().count();
-  PolicyTypes types{false, false};
-  const std::vector<Field> elements = spec.List("types");
-  for (const Field& element : elements) {
-    const std::optional<std::string> text = ReadString(element, spec.faults());
-    if (!text) continue;
-    const bool ingress = absl::EqualsIgnoreCase(*text, "Ingress");
-    if (!ingress && !absl::EqualsIgnoreCase(*text, "Egress")) {
-      spec.faults().Add(*element.node, element.path,
-                        fmt::format("'{}' is neither Ingress nor Egress", *text));
-      continue;
-    }
-    bool& direction = ingress ? types.ingress : types.egress;
-    if (direction) spec.faults().Add(*element.node, element.path, "listed twice");
-    direction = true;
-  }
-  if (elements.empty()) {
+  PolicyTypes types = ReadListedTypes(spec, "types");
+  if (!types.ingress && !types.egress) {
     types = DefaultPolicyTypes(!spec.List("ingress").empty(), !spec.List("egress").empty());
   }
   if (spec.faults().count() != before) return std::nullopt;
@@ -84,6 +70,24 @@ void ReadPerformanceHints(ObjectReader& spec, model::Policy& policy) {
 }
 
 }  // namespace
+
+PolicyTypes ReadListedTypes(ObjectReader& spec, std::string_view name) {
+  PolicyTypes types{false, false};
+  for (const Field& element : spec.List(name)) {
+    const std::optional<std::string> text = ReadString(element, spec.faults());
+    if (!text) continue;
+    const bool ingress = absl::EqualsIgnoreCase(*text, "Ingress");
+    if (!ingress && !absl::EqualsIgnoreCase(*text, "Egress")) {
+      spec.faults().Add(*element.node, element.path,
+                        fmt::format("'{}' is neither Ingress nor Egress", *text));
+      continue;
+    }
+    bool& direction = ingress ? types.ingress : types.egress;
+    if (direction) spec.faults().Add(*element.node, element.path, "listed twice");
+    direction = true;
+  }
+  return types;
+}
 
 ReadPolicyResult ReadPolicySpec(const Field& field, const std::string& namespace_name,
                                 Faults& faults) {

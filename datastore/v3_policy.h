@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "datastore/client_defaults.h"
 #include "datastore/object_reader.h"
@@ -29,5 +30,8 @@ struct ReadPolicyResult {
 // Reads the spec of a NetworkPolicy (in that namespace) or GlobalNetworkPolicy (namespace empty).
 [[nodiscard]] ReadPolicyResult ReadPolicySpec(const Field& spec, const std::string& namespace_name,
                                               Faults& faults);
+
+// The directions that the list names; neither if there is no list.
+[[nodiscard]] PolicyTypes ReadListedTypes(ObjectReader& spec, std::string_view name);
 
 }  // namespace felix::datastore

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "datastore/object_reader.h"
+#include "datastore/v3_entity.h"
 #include "model/rule.h"
 
 namespace felix::datastore {
@@ -23,5 +25,26 @@ struct RuleOwner {
 // of use only if no fault was added.
 [[nodiscard]] std::vector<model::PolicyRule> ReadRules(ObjectReader& spec, std::string_view name,
                                                        const RuleOwner& owner);
+
+// What the rules of the older objects share with these. Each field by the name it has there.
+
+struct RuleProtocol {
+  model::Protocol protocol;
+  // Only the names of the two ICMP protocols imply a version of IP; their numbers do not.
+  std::optional<model::IpFamily> implied_family;
+};
+// A name or a number. Absent, or a fault.
+[[nodiscard]] std::optional<RuleProtocol> ReadProtocol(ObjectReader& rule, std::string_view name);
+[[nodiscard]] std::optional<model::IpFamily> ReadIpVersion(ObjectReader& rule,
+                                                           std::string_view name);
+struct IcmpFieldNames {
+  std::string_view icmp;
+  std::string_view not_icmp;
+};
+// Matches on ICMP must go with the rule's protocol.
+void CheckIcmp(ObjectReader& rule, const model::PolicyRule& read, const IcmpFieldNames& names);
+// All addresses of one rule, its version of IP and its protocol must be able to meet in a packet.
+void CheckFamilies(ObjectReader& rule, const model::PolicyRule& read,
+                   const std::optional<RuleProtocol>& protocol, const std::vector<EntityNet>& nets);
 
 }  // namespace felix::datastore
