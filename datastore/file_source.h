@@ -40,9 +40,7 @@ class FileSource final : public Source {
   absl::Status Start(Sink& sink) override;
   void Resync() override;
   void Stop() override;
-
-  // How many objects there are of kinds that have no part in policy, by kind. From any thread.
-  [[nodiscard]] absl::btree_map<std::string, std::size_t> IgnoredKinds() const;
+  [[nodiscard]] absl::btree_map<std::string, std::size_t> IgnoredKinds() const override;
 
  private:
   void Run();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 
 #include "model/update.h"
@@ -50,6 +52,8 @@ class Source {
   virtual void Resync() = 0;
   // Ends the thread. Idempotent.
   virtual void Stop() = 0;
+  // How many objects there are of kinds that have no part in policy, by kind. From any thread.
+  [[nodiscard]] virtual absl::btree_map<std::string, std::size_t> IgnoredKinds() const = 0;
 };
 
 }  // namespace felix::datastore

@@ -239,9 +239,7 @@ absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
     Wait(std::min(engine_.NextDue().value_or(latest), latest));
   }
   figures.total_time = clock_.Now() - start;
-  if (const auto* files = dynamic_cast<const datastore::FileSource*>(source_.get())) {
-    for (const auto& [kind, count] : files->IgnoredKinds()) figures.ignored[kind] = count;
-  }
+  for (const auto& [kind, count] : source_->IgnoredKinds()) figures.ignored[kind] = count;
   return OnceJson(engine_, figures);
 }
 
