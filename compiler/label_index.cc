@@ -47,27 +47,49 @@ auto FindText(Map& map, std::string_view key) {
 
 }  // namespace
 
-LabelIndex::Filing LabelIndex::FilingOf(const model::Selector& selector) {
-  Filing best;
-  std::size_t best_values = 0;
-  for (const model::LabelRestriction& restriction : model::LabelRestrictions(selector)) {
+std::vector<LabelIndex::Filing> LabelIndex::DemandsOf(const model::Selector& selector) {
+  std::vector<Filing> demands;
+  for (model::LabelRestriction& restriction : model::LabelRestrictions(selector)) {
     const bool contradiction = restriction.must_be_present && restriction.must_be_absent;
-    const bool no_value =
-        restriction.must_be_one_of.has_value() && restriction.must_be_one_of->empty();
-    if (contradiction || no_value) return {.kind = Filing::Kind::kNever, .label = {}, .values = {}};
-    if (!restriction.must_be_present) continue;
-    if (restriction.must_be_one_of.has_value()) {
-      const std::size_t values = restriction.must_be_one_of->size();
-      if (best.kind == Filing::Kind::kValues && best_values <= values) continue;
-      best = {.kind = Filing::Kind::kValues,
-              .label = restriction.label,
-              .values = *restriction.must_be_one_of};
-      best_values = values;
-    } else if (best.kind == Filing::Kind::kEverything) {
-      best = {.kind = Filing::Kind::kPresent, .label = restriction.label, .values = {}};
+    const bool has_values = restriction.must_be_one_of.has_value();
+    if (contradiction || (has_values && restriction.must_be_one_of->empty())) {
+      return {{.kind = Filing::Kind::kNever, .label = {}, .values = {}}};
     }
+    if (!restriction.must_be_present) continue;
+    Filing demand{.kind = has_values ? Filing::Kind::kValues : Filing::Kind::kPresent,
+                  .label = std::move(restriction.label),
+                  .values = {}};
+    if (has_values) demand.values = *std::move(restriction.must_be_one_of);
+    demands.push_back(std::move(demand));
   }
-  return best;
+  if (demands.empty()) demands.emplace_back();
+  // Values say more than presence, few values more than many: decisive while files are empty.
+  std::stable_sort(demands.begin(), demands.end(), [](const Filing& a, const Filing& b) {
+    return std::pair(a.kind, a.values.size()) < std::pair(b.kind, b.values.size());
+  });
+  return demands;
+}
+
+template <typename Id>
+std::size_t LabelIndex::CountIn(const Files<Id>& files, const Filing& filing) {
+  const auto file = files.find(filing.label);
+  if (file == files.end()) return 0;
+  if (filing.kind == Filing::Kind::kPresent) return file->second.present.size();
+  std::size_t count = 0;
+  for (const std::string& value : filing.values) {
+    const auto ids = file->second.values.find(value);
+    if (ids != file->second.values.end()) count += ids->second.size();
+  }
+  return count;
+}
+
+template <typename Id>
+const LabelIndex::Filing& LabelIndex::Rarest(const Files<Id>& files,
+                                             const std::vector<Filing>& demands) {
+  if (demands.size() == 1) return demands.front();
+  return *std::min_element(demands.begin(), demands.end(), [&](const Filing& a, const Filing& b) {
+    return CountIn(files, a) < CountIn(files, b);
+  });
 }
 
 void LabelIndex::File(SelectorId id, bool add) {
@@ -157,34 +179,39 @@ void LabelIndex::ReleaseClass(ClassId id) {
   free_classes_.push_back(id);
 }
 
+std::vector<ClassId> LabelIndex::Candidates(const Filing& demand) const {
+  std::vector<ClassId> candidates;
+  const auto add = [&](const absl::flat_hash_set<ClassId>& ids) {
+    candidates.insert(candidates.end(), ids.begin(), ids.end());
+  };
+  if (demand.kind == Filing::Kind::kNever) return candidates;
+  if (demand.kind == Filing::Kind::kEverything) {
+    add(live_classes_);
+    return candidates;
+  }
+  const auto file = class_files_.find(demand.label);
+  if (file == class_files_.end()) return candidates;
+  if (demand.kind == Filing::Kind::kPresent) add(file->second.present);
+  for (const std::string& value : demand.values) {
+    const auto ids = file->second.values.find(value);
+    if (ids != file->second.values.end()) add(ids->second);
+  }
+  return candidates;
+}
+
 SelectorId LabelIndex::AcquireSelector(const model::Selector& selector) {
-  if (const auto found = selector_by_text_.find(selector.text());
-      found != selector_by_text_.end()) {
+  if (const auto found = selector_ids_.find(selector); found != selector_ids_.end()) {
     ++selectors_[found->second].references;
     return found->second;
   }
   const SelectorId id = TakeSlot(selectors_, free_selectors_);
+  const std::vector<Filing> demands = DemandsOf(selector);
   selectors_[id].selector = selector;
   selectors_[id].references = 1;
-  selectors_[id].filing = FilingOf(selector);
-  selector_by_text_.emplace(selector.text(), id);
+  selectors_[id].filing = Rarest(selector_files_, demands);
+  selector_ids_.emplace(selector, id);
   File(id, true);
-
-  std::vector<ClassId> candidates;
-  const Filing& filing = selectors_[id].filing;
-  const auto add = [&](const absl::flat_hash_set<ClassId>& ids) {
-    candidates.insert(candidates.end(), ids.begin(), ids.end());
-  };
-  if (filing.kind == Filing::Kind::kEverything) {
-    add(live_classes_);
-  } else if (const auto file = class_files_.find(filing.label);
-             filing.kind != Filing::Kind::kNever && file != class_files_.end()) {
-    if (filing.kind == Filing::Kind::kPresent) add(file->second.present);
-    for (const std::string& value : filing.values) {
-      const auto ids = file->second.values.find(value);
-      if (ids != file->second.values.end()) add(ids->second);
-    }
-  }
+  std::vector<ClassId> candidates = Candidates(Rarest(class_files_, demands));
   for (const ClassId labels : SortedUnique(std::move(candidates))) Try(id, labels);
   return id;
 }
@@ -196,7 +223,7 @@ void LabelIndex::ReleaseSelector(SelectorId id) {
   const std::vector<ClassId> matched(entry.classes.begin(), entry.classes.end());
   for (const ClassId labels : matched) EndMatch(id, labels);
   File(id, false);
-  selector_by_text_.erase(selectors_[id].selector.text());
+  selector_ids_.erase(selectors_[id].selector);
   selectors_[id] = SelectorEntry{};
   free_selectors_.push_back(id);
 }

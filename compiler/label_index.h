@@ -21,9 +21,11 @@ using SelectorId = std::uint32_t;
 
 // Tells which selectors match which labels, incrementally. Things with equal labels form one class,
 // so a selector is evaluated once per class and a thing that joins a known class costs one lookup.
-// A new class is tried against the selectors that ask for one of its labels, a new selector against
-// the classes that have what it asks for; only selectors that ask for nothing (`!=`, `!has`, all())
-// are tried against everything. Classes and selectors are reference counted.
+// A new class is tried against the selectors that are filed under one of its labels, a new selector
+// against the classes that have what it asks for; only selectors that ask for nothing (`!=`,
+// `!has`, all()) are tried against everything. Of several labels that a selector asks for it is
+// filed under the one with the fewest selectors, so a condition that all share costs nothing.
+// Classes and selectors are reference counted.
 class LabelIndex {
  public:
   // Hears of matches that begin or end, during the call that causes them.
@@ -57,7 +59,7 @@ class LabelIndex {
     std::uint32_t references = 0;
     absl::btree_set<SelectorId> selectors;
   };
-  // Where a selector is filed: under the label that it demands and that splits best.
+  // What a selector demands of one label; by one such demand it is filed.
   struct Filing {
     enum class Kind : std::uint8_t { kNever, kValues, kPresent, kEverything };
     Kind kind = Kind::kEverything;
@@ -78,7 +80,15 @@ class LabelIndex {
   template <typename Id>
   using Files = absl::flat_hash_map<std::string, ByLabel<Id>>;
 
-  static Filing FilingOf(const model::Selector& selector);
+  // All that the selector demands; one kNever if nothing can match, kEverything if nothing is
+  // demanded.
+  static std::vector<Filing> DemandsOf(const model::Selector& selector);
+  template <typename Id>
+  static std::size_t CountIn(const Files<Id>& files, const Filing& filing);
+  // The demand that the fewest of those in `files` fulfil; of equal ones the first.
+  template <typename Id>
+  static const Filing& Rarest(const Files<Id>& files, const std::vector<Filing>& demands);
+  [[nodiscard]] std::vector<ClassId> Candidates(const Filing& demand) const;
   void File(SelectorId id, bool add);
   void FileClass(ClassId id, bool add);
   void Try(SelectorId selector, ClassId labels);
@@ -90,7 +100,7 @@ class LabelIndex {
   absl::flat_hash_map<model::LabelSet, ClassId> class_by_labels_;
   std::vector<SelectorEntry> selectors_;
   std::vector<SelectorId> free_selectors_;
-  absl::flat_hash_map<std::string, SelectorId> selector_by_text_;
+  absl::flat_hash_map<model::Selector, SelectorId> selector_ids_;
   Files<SelectorId> selector_files_;
   absl::flat_hash_set<SelectorId> unfiled_selectors_;  // to be tried against every class
   Files<ClassId> class_files_;

@@ -24,106 +24,175 @@ bool PortMatches(const SetDefinition& definition, const model::NamedPort& port) 
 
 }  // namespace
 
+void SetMembers::MarkDirty(ActiveSet& set) {
+  if (std::exchange(set.dirty, true)) return;
+  dirty_.push_back(&set);
+}
+
 void SetMembers::Count(ActiveSet& set, const ir::SetMember& member, bool add) {
-  std::uint32_t& count = set.counts[member];
-  const bool was_there = count > 0;
-  if (!add && IsPlanted(Fault::kMemberGoesWithAnyContributor)) count = 1;
-  FELIX_CHECK(add || was_there, "a set member lost more contributors than it had");
-  count += add ? 1U : ~0U;
-  const bool is_there = count > 0;
-  if (!is_there) set.counts.erase(member);
-  if (was_there == is_there) return;
+  bool changed = add ? set.counts.Add(member) : set.counts.Remove(member);
+  if (!add && IsPlanted(Fault::kMemberGoesWithAnyContributor)) {
+    while (!changed) changed = set.counts.Remove(member);
+  }
+  if (!changed) return;
   ++stats_.members_changed;
-  set.touched.try_emplace(member, was_there);
+  if (set.emitted[FamilyIndex(member.net.family())]) set.touched.try_emplace(member, !add);
 }
 
 void SetMembers::Contribute(ActiveSet& set, const Contribution& contribution, bool add) {
+  const auto for_each_net = [&](auto visit) {
+    if (contribution.nets == nullptr) return visit(contribution.net);
+    for (const model::Cidr& net : *contribution.nets) visit(net);
+  };
+  MarkDirty(set);
   if (set.definition.kind == ir::SetKind::kNet) {
-    for (const model::Cidr& net : contribution.nets) {
-      Count(set, {.net = net, .protocol = {}, .port = 0}, add);
-    }
+    for_each_net(
+        [&](const model::Cidr& net) { Count(set, {.net = net, .protocol = {}, .port = 0}, add); });
     return;
   }
-  for (const model::NamedPort& port : contribution.ports) {
+  if (contribution.ports == nullptr) return;
+  for (const model::NamedPort& port : contribution.ports->first) {
     if (!PortMatches(set.definition, port)) continue;
-    for (const model::Cidr& net : contribution.nets) {
+    for_each_net([&](const model::Cidr& net) {
       Count(set, {.net = net, .protocol = port.protocol, .port = port.port}, add);
-    }
+    });
   }
 }
 
-void SetMembers::ContributeToClassSets(const Thing& thing, bool add) {
-  for (const SelectorId selector : index_.SelectorsOf(thing.labels)) {
-    const auto found = sets_of_selector_.find(selector);
-    if (found == sets_of_selector_.end()) continue;
-    for (const std::string& set_id : found->second) {
-      Contribute(sets_[set_id], thing.contribution, add);
-      dirty_.insert(set_id);
-    }
+void SetMembers::ContributeToClassSets(ClassId labels, const Contribution& contribution, bool add) {
+  for (const SelectorId selector : index_.SelectorsOf(labels)) {
+    for (ActiveSet* set : SetsOf(selector)) Contribute(*set, contribution, add);
   }
 }
 
-void SetMembers::SetThing(ThingId id, const model::LabelSet& labels, Contribution contribution) {
+SetMembers::Contribution SetMembers::MakeContribution(const std::vector<model::Cidr>& nets,
+                                                      const std::vector<model::NamedPort>& ports) {
+  Contribution contribution;
+  if (nets.size() == 1) {
+    contribution.net = nets.front();
+  } else {
+    contribution.nets = std::make_unique<std::vector<model::Cidr>>(nets);
+  }
+  if (!ports.empty()) {
+    const auto list = port_lists_.try_emplace(ports, 0).first;
+    ++list->second;
+    contribution.ports = &*list;
+  }
+  return contribution;
+}
+
+void SetMembers::Release(const Contribution& contribution) {
+  if (contribution.ports == nullptr) return;
+  const auto list = port_lists_.find(contribution.ports->first);
+  if (--list->second == 0) port_lists_.erase(list);
+}
+
+bool SetMembers::Equals(const Contribution& a, const Contribution& b) {
+  if (a.ports != b.ports || (a.nets == nullptr) != (b.nets == nullptr)) return false;
+  return a.nets == nullptr ? a.net == b.net : *a.nets == *b.nets;
+}
+
+void SetMembers::Join(ThingId id, ClassId labels) {
+  if (labels >= things_of_class_.size()) things_of_class_.resize(labels + 1);
+  std::vector<ThingId>& members = things_of_class_[labels];
+  things_[id].labels = labels;
+  things_[id].place = static_cast<std::uint32_t>(members.size());
+  members.push_back(id);
+}
+
+void SetMembers::Leave(ThingId id) {
+  std::vector<ThingId>& members = things_of_class_[things_[id].labels];
+  const std::uint32_t place = things_[id].place;
+  members[place] = members.back();
+  things_[members[place]].place = place;
+  members.pop_back();
+  if (members.empty()) members = {};
+}
+
+const std::vector<SetMembers::ThingId>& SetMembers::ThingsOf(ClassId labels) const {
+  static const std::vector<ThingId> none;
+  return labels < things_of_class_.size() ? things_of_class_[labels] : none;
+}
+
+const std::vector<SetMembers::ActiveSet*>& SetMembers::SetsOf(SelectorId selector) const {
+  static const std::vector<ActiveSet*> none;
+  return selector < sets_of_selector_.size() ? sets_of_selector_[selector] : none;
+}
+
+void SetMembers::SetThing(ThingId id, const model::LabelSet& labels,
+                          const std::vector<model::Cidr>& nets,
+                          const std::vector<model::NamedPort>& ports) {
+  if (id >= things_.size()) things_.resize(id + 1);
+  Contribution contribution = MakeContribution(nets, ports);
+  Thing& thing = things_[id];
   // The new class and contribution come before the old ones go, so that nothing flaps and a class
   // that stays in use keeps its matches.
   const ClassId new_class = index_.AcquireClass(labels);
-  Thing thing{.labels = new_class, .contribution = std::move(contribution)};
-  const auto found = things_.find(id);
-  if (found != things_.end() &&
-      (found->second.labels == new_class || IsPlanted(Fault::kStaleClassOnLabelChange)) &&
-      found->second.contribution == thing.contribution) {
+  if (thing.present && (thing.labels == new_class || IsPlanted(Fault::kStaleClassOnLabelChange)) &&
+      Equals(thing.contribution, contribution)) {
     index_.ReleaseClass(new_class);
+    Release(contribution);
     return;
   }
-  ContributeToClassSets(thing, true);
-  if (found != things_.end()) {
-    Thing old = std::exchange(found->second, std::move(thing));
-    ContributeToClassSets(old, false);
-    if (old.labels != new_class) {
-      things_of_class_[old.labels].erase(id);
-      things_of_class_[new_class].insert(id);
-    }
-    index_.ReleaseClass(old.labels);
-  } else {
-    things_.emplace(id, std::move(thing));
-    things_of_class_[new_class].insert(id);
+  ContributeToClassSets(new_class, contribution, true);
+  if (!std::exchange(thing.present, true)) {
+    thing.contribution = std::move(contribution);
+    Join(id, new_class);
+    return;
   }
+  const Contribution old = std::exchange(thing.contribution, std::move(contribution));
+  const ClassId old_class = thing.labels;
+  ContributeToClassSets(old_class, old, false);
+  Release(old);
+  if (old_class != new_class) {
+    Leave(id);
+    Join(id, new_class);
+  }
+  index_.ReleaseClass(old_class);
+}
+
+void SetMembers::SetLabels(ThingId id, const model::LabelSet& labels) {
+  const ClassId old_class = things_[id].labels;
+  const ClassId new_class = index_.AcquireClass(labels);
+  if (new_class != old_class) {
+    ContributeToClassSets(new_class, things_[id].contribution, true);
+    ContributeToClassSets(old_class, things_[id].contribution, false);
+    Leave(id);
+    Join(id, new_class);
+  }
+  index_.ReleaseClass(old_class);
 }
 
 void SetMembers::RemoveThing(ThingId id) {
-  const auto found = things_.find(id);
-  FELIX_CHECK(found != things_.end(), "removed a thing that is not there");
-  const Thing thing = std::move(found->second);
-  things_.erase(found);
-  ContributeToClassSets(thing, false);
-  const auto members = things_of_class_.find(thing.labels);
-  members->second.erase(id);
-  if (members->second.empty()) things_of_class_.erase(members);
+  FELIX_CHECK(id < things_.size() && things_[id].present, "removed a thing that is not there");
+  Thing& thing = things_[id];
+  ContributeToClassSets(thing.labels, thing.contribution, false);
+  Leave(id);
   index_.ReleaseClass(thing.labels);
+  Release(thing.contribution);
+  thing = Thing{};
 }
 
 // Hears only of matches with things of the class already counted elsewhere: a new class has none
 // yet, a dying class has none left, so only new and released selectors move members here.
 void SetMembers::OnMatch(SelectorId selector, ClassId labels, bool matches) {
-  const auto sets = sets_of_selector_.find(selector);
-  const auto things = things_of_class_.find(labels);
-  if (sets == sets_of_selector_.end() || things == things_of_class_.end()) return;
-  for (const std::string& set_id : sets->second) {
-    for (const ThingId thing : things->second) {
-      Contribute(sets_[set_id], things_[thing].contribution, matches);
+  for (ActiveSet* set : SetsOf(selector)) {
+    for (const ThingId thing : ThingsOf(labels)) {
+      Contribute(*set, things_[thing].contribution, matches);
     }
-    dirty_.insert(set_id);
   }
 }
 
 void SetMembers::Demand(model::IpFamily family, const std::string& set_id,
                         const SetDefinition& definition) {
-  const auto [it, is_new] = sets_.try_emplace(set_id);
-  dirty_.insert(set_id);
-  const bool was_idle = it->second.users[0] + it->second.users[1] == 0;
-  ++it->second.users[FamilyIndex(family)];
+  std::unique_ptr<ActiveSet>& slot = sets_[set_id];
+  if (slot == nullptr) slot = std::make_unique<ActiveSet>();
+  ActiveSet& set = *slot;
+  set.id = set_id;
+  MarkDirty(set);
+  const bool was_idle = set.users[0] + set.users[1] == 0;
+  ++set.users[FamilyIndex(family)];
   if (!was_idle) return;
-  ActiveSet& set = it->second;
   set.definition = definition;
   if (!definition.selector.has_value()) {
     for (const model::Cidr& net : definition.literal) {
@@ -134,70 +203,71 @@ void SetMembers::Demand(model::IpFamily family, const std::string& set_id,
   // The selector may serve another set already; then its matches are known and are not told anew.
   const SelectorId selector = index_.AcquireSelector(*definition.selector);
   set.selector = selector;
-  sets_of_selector_[selector].insert(set_id);
+  if (selector >= sets_of_selector_.size()) sets_of_selector_.resize(selector + 1);
+  sets_of_selector_[selector].push_back(&set);
   for (const ClassId labels : index_.ClassesOf(selector)) {
-    const auto things = things_of_class_.find(labels);
-    if (things == things_of_class_.end()) continue;
-    for (const ThingId thing : things->second) {
-      Contribute(sets_[set_id], things_[thing].contribution, true);
-    }
+    for (const ThingId thing : ThingsOf(labels)) Contribute(set, things_[thing].contribution, true);
   }
 }
 
 void SetMembers::Undemand(model::IpFamily family, const std::string& set_id) {
   const auto found = sets_.find(set_id);
-  FELIX_CHECK(found != sets_.end() && found->second.users[FamilyIndex(family)] > 0,
+  FELIX_CHECK(found != sets_.end() && found->second->users[FamilyIndex(family)] > 0,
               "a set lost more users than it had");
-  ActiveSet& set = found->second;
-  dirty_.insert(set_id);
+  ActiveSet& set = *found->second;
+  MarkDirty(set);
   --set.users[FamilyIndex(family)];
   if (set.users[0] + set.users[1] > 0) return;
   // Forget the members, but remember which were there at the last flush: the set may come back
   // before the next one.
-  for (const auto& [member, count] : set.counts) set.touched.try_emplace(member, true);
-  set.counts.clear();
+  for (const model::IpFamily each : model::kIpFamilies) {
+    if (!set.emitted[FamilyIndex(each)]) continue;
+    for (const ir::SetMember& member : set.counts.Sorted(each))
+      set.touched.try_emplace(member, true);
+  }
+  set.counts.Clear();
   if (!set.definition.selector.has_value()) return;
-  const SelectorId selector = set.selector;
-  const auto sets = sets_of_selector_.find(selector);
-  sets->second.erase(set_id);
-  if (sets->second.empty()) sets_of_selector_.erase(sets);
-  index_.ReleaseSelector(selector);
+  std::vector<ActiveSet*>& users = sets_of_selector_[set.selector];
+  users.erase(std::find(users.begin(), users.end(), &set));
+  index_.ReleaseSelector(set.selector);
 }
 
-void SetMembers::FlushSet(const std::string& id, ActiveSet& set, ir::DesiredDelta& delta) {
+void SetMembers::FlushSet(ActiveSet& set, ir::DesiredDelta& delta) {
   for (const model::IpFamily family : model::kIpFamilies) {
     const std::size_t f = FamilyIndex(family);
-    const ir::SetKey key{.family = family, .id = id};
     const bool wanted = set.users[f] > 0;
     if (wanted && !set.emitted[f]) {
-      ir::AddressSet& content = delta.new_sets[key];
+      ir::AddressSet& content = delta.new_sets[{.family = family, .id = set.id}];
       content.kind = set.definition.kind;
-      for (const auto& [member, count] : set.counts) {
-        if (member.net.family() == family) content.members.insert(member);
+      for (const ir::SetMember& member : set.counts.Sorted(family)) {
+        content.members.insert(content.members.end(), member);
       }
     } else if (!wanted && set.emitted[f]) {
-      delta.removed_sets.insert(key);
+      delta.removed_sets.insert({.family = family, .id = set.id});
     } else if (wanted) {
       ir::MemberChange change;
       for (const auto& [member, was_there] : set.touched) {
-        const bool is_there = set.counts.contains(member);
-        if (member.net.family() != family || is_there == was_there) continue;
-        (is_there ? change.added : change.removed).push_back(member);
+        if (member.net.family() != family) continue;
+        const bool is_there = set.counts.Contains(member);
+        if (is_there != was_there) (is_there ? change.added : change.removed).push_back(member);
       }
       std::sort(change.added.begin(), change.added.end());
       std::sort(change.removed.begin(), change.removed.end());
-      if (change != ir::MemberChange{}) delta.changed_sets[key] = std::move(change);
+      if (change != ir::MemberChange{}) {
+        delta.changed_sets[{.family = family, .id = set.id}] = std::move(change);
+      }
     }
     set.emitted[f] = wanted;
   }
-  set.touched.clear();
+  // Clearing would keep the table of a large change and walk it with every small one.
+  set.touched = {};
+  set.dirty = false;
 }
 
 void SetMembers::Flush(ir::DesiredDelta& delta) {
-  for (const std::string& id : dirty_) {
-    const auto found = sets_.find(id);
-    FlushSet(id, found->second, delta);
-    if (!found->second.emitted[0] && !found->second.emitted[1]) sets_.erase(found);
+  for (ActiveSet* set : dirty_) {
+    FlushSet(*set, delta);
+    if (!set->emitted[0] && !set->emitted[1]) sets_.erase(sets_.find(set->id));
   }
   dirty_.clear();
 }

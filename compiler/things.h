@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 
 #include "compiler/set_members.h"
@@ -25,7 +25,10 @@ class Things {
  public:
   using ThingKey = std::variant<model::WorkloadEndpointId, model::NetworkSetId>;
 
-  explicit Things(SetMembers& members) : members_(members) {}
+  explicit Things(SetMembers& members)
+      : members_(members), ids_(0, KeyHash{&things_}, KeyEqual{&things_}) {}
+  Things(const Things&) = delete;
+  Things& operator=(const Things&) = delete;
 
   void SetEndpoint(const model::WorkloadEndpointId& id, const model::WorkloadEndpoint& endpoint);
   void SetNetworkSet(const model::NetworkSetId& id, const model::NetworkSet& set);
@@ -39,30 +42,50 @@ class Things {
   [[nodiscard]] const model::LabelSet& EffectiveLabels(const ThingKey& key) const;
 
  private:
+  using ThingId = SetMembers::ThingId;
+  // A list of profiles that things share.
+  struct ProfileList {
+    std::vector<std::string> names;
+    std::vector<ThingId> things;
+  };
+  using ListId = std::uint32_t;
   struct Thing {
     ThingKey key;
     model::LabelSet own;
-    std::vector<std::string> profiles;
-    model::LabelSet effective;
-    SetMembers::Contribution contribution;
+    ListId list = 0;
+    std::uint32_t place = 0;  // among the things of its list
   };
 
-  struct KeyHash {  // this abseil does not hash std::variant
+  // The table holds only numbers of things; their keys are hashed and compared where they are.
+  struct KeyHash {
+    using is_transparent = void;
+    const std::vector<Thing>* things;
     std::size_t operator()(const ThingKey& key) const {
       return std::visit([](const auto& id) { return absl::HashOf(id); }, key);
     }
+    std::size_t operator()(ThingId id) const { return (*this)((*things)[id].key); }
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    const std::vector<Thing>* things;
+    bool operator()(ThingId a, ThingId b) const { return a == b; }
+    bool operator()(ThingId a, const ThingKey& b) const { return (*things)[a].key == b; }
   };
 
-  void Set(ThingKey key, model::LabelSet own, std::vector<std::string> profiles,
-           SetMembers::Contribution contribution);
+  void Set(ThingKey key, const model::LabelSet& own, const std::vector<std::string>& profiles,
+           const std::vector<model::Cidr>& nets, const std::vector<model::NamedPort>& ports);
   [[nodiscard]] model::LabelSet Inherit(const Thing& thing) const;
-  void Publish(SetMembers::ThingId id);
+  void Join(ThingId id, const std::vector<std::string>& profiles);
+  void Leave(ThingId id);
 
   SetMembers& members_;
   std::vector<Thing> things_;
-  std::vector<SetMembers::ThingId> free_;
-  absl::flat_hash_map<ThingKey, SetMembers::ThingId, KeyHash> ids_;
-  absl::flat_hash_map<std::string, absl::btree_set<SetMembers::ThingId>> things_of_profile_;
+  std::vector<ThingId> free_;
+  absl::flat_hash_set<ThingId, KeyHash, KeyEqual> ids_;
+  std::vector<ProfileList> lists_;
+  std::vector<ListId> free_lists_;
+  absl::flat_hash_map<std::vector<std::string>, ListId> list_ids_;
+  absl::flat_hash_map<std::string, std::vector<ListId>> lists_of_profile_;
   absl::flat_hash_map<std::string, model::LabelSet> profile_labels_;
 };
 

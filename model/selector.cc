@@ -147,9 +147,11 @@ Selector::Selector()
 Selector::Selector(SelectorNode root) {
   std::string text;
   AppendText(root, text);
-  std::string id = UniqueId("s", text);
-  rep_ = std::make_shared<const Rep>(
-      Rep{.root = std::move(root), .text = std::move(text), .id = std::move(id)});
+  rep_ = std::make_shared<const Rep>(Rep{.root = std::move(root), .text = std::move(text)});
+}
+
+std::string Selector::id() const {
+  return UniqueId("s", text());
 }
 
 absl::StatusOr<Selector> Selector::Parse(std::string_view text) {

@@ -52,8 +52,9 @@ class Selector {
 
   // Canonical text (the parser's re-serialisation), e.g. `(a == "b" && has(c))`.
   [[nodiscard]] const std::string& text() const { return rep_->text; }
-  // "s:" and 38 characters, made from the canonical text.
-  [[nodiscard]] const std::string& id() const { return rep_->id; }
+  // "s:" and 38 characters, a digest of the canonical text that is worked out by each call: few
+  // selectors are ever asked for it.
+  [[nodiscard]] std::string id() const;
   [[nodiscard]] const SelectorNode& root() const { return rep_->root; }
 
   [[nodiscard]] bool Matches(const LabelSet& labels) const;
@@ -76,7 +77,6 @@ class Selector {
   struct Rep {
     SelectorNode root;
     std::string text;
-    std::string id;
   };
   explicit Selector(SelectorNode root);
   std::shared_ptr<const Rep> rep_;  // shared because the value is immutable

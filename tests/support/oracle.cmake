@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 add_library(felix_test_oracle STATIC builders.cc interpreter.cc packet.cc packet_samples.cc
-  random_cluster.cc random_resources.cc snapshot_generator.cc)
+  random_cluster.cc random_resources.cc shapes.cc snapshot_generator.cc)
 target_link_libraries(felix_test_oracle PUBLIC felix::ir felix::model PRIVATE felix_options)
 target_include_directories(felix_test_oracle PUBLIC ${PROJECT_SOURCE_DIR})
 
