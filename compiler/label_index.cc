@@ -130,8 +130,11 @@ void LabelIndex::FileClass(ClassId id, bool add) {
 void LabelIndex::Try(SelectorId selector, ClassId labels) {
   ++evaluations_;
   if (!selectors_[selector].selector.Matches(classes_[labels].labels)) return;
-  selectors_[selector].classes.insert(labels);
-  classes_[labels].selectors.insert(selector);
+  // Candidates come in ascending order, so a new selector's classes are appended.
+  auto& classes = selectors_[selector].classes;
+  classes.insert(classes.end(), labels);
+  auto& selectors = classes_[labels].selectors;
+  selectors.insert(selectors.end(), selector);
   listener_.OnMatch(selector, labels, true);
 }
 
