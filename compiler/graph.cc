@@ -14,6 +14,7 @@
 #include "compiler/local_endpoints.h"
 #include "compiler/policy_order.h"
 #include "compiler/policy_resolver.h"
+#include "compiler/pools.h"
 #include "compiler/set_members.h"
 #include "compiler/things.h"
 #include "compiler/validation.h"
@@ -27,7 +28,8 @@ namespace felix::compiler {
 //        │       │ labels            ▲ demand              ▼
 //        ├─► local endpoints ─► active rules ─► emitter ─► delta
 //        │       ▲ ordered policies  ▲ rules
-//        └─► policy resolver ────────┘
+//        ├─► policy resolver ────────┘                     ▲
+//        └─► pools ────────────────────────────────────────┘
 class Graph::Wiring {
  public:
   Wiring(Options options, const model::Store& store, Stats& stats)
@@ -39,7 +41,8 @@ class Graph::Wiring {
         things_(members_),
         emitter_(emitted_, stats),
         rules_(contexts_, MakeLookup(), members_, emitter_, stats),
-        endpoints_(contexts_, resolver_, rules_, emitter_, stats) {
+        endpoints_(contexts_, resolver_, rules_, emitter_, stats),
+        pools_(contexts_) {
     for (const RenderContext& context : contexts_) {
       for (auto& [name, chain] : RenderStaticChains(context)) {
         emitter_.SetChain({.family = context.family, .table = ir::Table::kFilter, .name = name},
@@ -51,15 +54,18 @@ class Graph::Wiring {
 
   // The store already holds the new value.
   void OnUpdate(const model::Update& update) {
-    std::visit(Overloaded{
-                   [&](const model::WorkloadEndpointId& id) { OnEndpoint(id); },
-                   [&](const model::PolicyId& id) { OnPolicy(id); },
-                   [&](const model::TierId& id) { OnTier(id); },
-                   [&](const model::ProfileId& id) { OnProfile(id); },
-                   [&](const model::NetworkSetId& id) { OnNetworkSet(id); },
-                   [](const model::ConfigId&) {},
-               },
-               update.key);
+    std::visit(
+        Overloaded{
+            [&](const model::WorkloadEndpointId& id) { OnEndpoint(id); },
+            [&](const model::PolicyId& id) { OnPolicy(id); },
+            [&](const model::TierId& id) { OnTier(id); },
+            [&](const model::ProfileId& id) { OnProfile(id); },
+            [&](const model::NetworkSetId& id) { OnNetworkSet(id); },
+            [](const model::ConfigId&) {},
+            [&](const model::IpPoolId& id) { pools_.SetPool(id, Find(store_.ip_pools(), id)); },
+            [&](const model::NodeId& id) { pools_.SetNode(id, Find(store_.nodes(), id)); },
+        },
+        update.key);
   }
 
   ir::DesiredDelta Flush() {
@@ -68,6 +74,7 @@ class Graph::Wiring {
     ir::DesiredDelta delta;
     members_.Flush(delta);
     emitter_.Flush(delta);
+    pools_.Flush(delta);
     ir::Apply(delta, emitted_);
     stats_.selector_evaluations = members_.evaluations() + resolver_.evaluations();
     return delta;
@@ -111,6 +118,12 @@ class Graph::Wiring {
     };
   }
 
+  template <typename Map>
+  static const typename Map::mapped_type* Find(const Map& map, const typename Map::key_type& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? nullptr : &found->second;
+  }
+
   // The policy as it is in force for workloads, or null.
   const model::Policy* FindPolicy(const model::PolicyId& id) {
     if (const auto stand_in = stand_ins_.find(id); stand_in != stand_ins_.end()) {
@@ -128,6 +141,7 @@ class Graph::Wiring {
     absent_.erase(id);
     if (!reason.empty()) absent_.emplace(id, reason);
     const bool local = id.host == options_.hostname;
+    if (local) pools_.SetLocalEndpoint(id, exists && reason.empty() ? &found->second : nullptr);
     if (!exists || !reason.empty()) {
       things_.Remove(id);
       if (local) endpoints_.Remove(id);
@@ -185,6 +199,7 @@ class Graph::Wiring {
   Emitter emitter_;
   ActiveRules rules_;
   LocalEndpoints endpoints_;
+  Pools pools_;
   absl::btree_map<model::WorkloadEndpointId, std::string> absent_;
   absl::flat_hash_map<model::PolicyId, model::Policy> stand_ins_;
 };

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "compiler/ir/match.h"
+#include "model/address.h"
+#include "model/port.h"
 
 namespace felix::compiler {
 
@@ -15,6 +17,7 @@ enum class DenyAction : std::uint8_t { kDrop, kReject };
 enum class EndpointToHostAction : std::uint8_t { kDrop, kReturn, kAccept };
 enum class InsertMode : std::uint8_t { kInsert, kAppend };
 enum class InvalidPolicyAction : std::uint8_t { kIgnore, kDrop };
+enum class NatOutgoingExclusions : std::uint8_t { kIpPoolsOnly, kIpPoolsAndHostIps };
 
 // What configuration means to the compiler. Immutable for the life of a Graph; a change of any of
 // it is a new Graph over the same Store.
@@ -37,6 +40,12 @@ struct Options {
   // namespace and the name.
   std::string log_prefix = "calico-packet";
   std::optional<ir::LimitMatch> log_limit;  // of each rule that logs
+  // Of connections that leave the pools. An interface's name, or a prefix and "+".
+  std::string nat_outgoing_interface_filter;
+  NatOutgoingExclusions nat_outgoing_exclusions = NatOutgoingExclusions::kIpPoolsOnly;
+  std::optional<model::PortRange> nat_port_range;        // TCP and UDP; the rest has its own ways
+  std::optional<model::IpAddress> nat_outgoing_address;  // absent: the outgoing interface's
+  bool floating_ips_enabled = false;  // those of OpenStack's endpoints always hold
 
   bool operator==(const Options&) const = default;
 };

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datastore/v3_cluster.h"
 
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
 #include "fmt/format.h"
 
 #include "datastore/client_defaults.h"
@@ -9,6 +14,63 @@
 #include "datastore/v3_selector.h"
 
 namespace felix::datastore {
+namespace {
+
+// "10.0.0.0/16" and nothing less exact.
+std::optional<model::Cidr> ParseExact(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const absl::StatusOr<model::Cidr> cidr = model::Cidr::Parse(text);
+  const absl::StatusOr<model::IpAddress> address = model::IpAddress::Parse(text.substr(0, slash));
+  if (!cidr.ok() || !address.ok() || cidr->address() != *address) return std::nullopt;
+  return *cidr;
+}
+
+// An address, or an address with the length of its network.
+std::optional<model::IpAddress> ParseHostAddress(std::string_view text) {
+  const absl::StatusOr<model::IpAddress> address =
+      model::IpAddress::Parse(text.substr(0, text.find('/')));
+  if (!address.ok() || !model::Cidr::Parse(text).ok()) return std::nullopt;
+  return *address;
+}
+
+class NodeAddresses {
+ public:
+  void Offer(const model::IpAddress& address) {
+    for (const model::IpAddress& taken : addresses_) {
+      if (taken.family() == address.family()) return;
+    }
+    addresses_.push_back(address);
+  }
+  [[nodiscard]] std::vector<model::IpAddress> Sorted() && {
+    std::sort(addresses_.begin(), addresses_.end());
+    return std::move(addresses_);
+  }
+
+ private:
+  std::vector<model::IpAddress> addresses_;
+};
+
+void OfferBgpAddresses(ObjectReader& spec, NodeAddresses& addresses) {
+  const std::optional<Field> field = spec.Find("bgp");
+  if (!field) return;
+  ObjectReader bgp(*field, spec.faults());
+  for (const auto& [name, family] : {std::pair{"ipv4Address", model::IpFamily::kV4},
+                                     std::pair{"ipv6Address", model::IpFamily::kV6}}) {
+    const std::string text = bgp.StringOrEmpty(name);
+    if (text.empty()) continue;
+    const std::optional<model::IpAddress> address = ParseHostAddress(text);
+    if (address && address->family() == family) {
+      addresses.Offer(*address);
+    } else {
+      bgp.Fault(name,
+                fmt::format("'{}' is not an address of IPv{}", text, static_cast<int>(family)));
+    }
+  }
+  bgp.RefuseMisspelt();
+}
+
+}  // namespace
 
 model::Tier ReadTierSpec(const Field& field, Faults& faults, Faults& remarks) {
   ObjectReader spec(field, faults);
@@ -64,6 +126,59 @@ model::NetworkSet ReadNetworkSetSpec(const Field& field, const std::string& name
   if (!namespace_name.empty()) set.profiles.push_back(fmt::format("kns.{}", namespace_name));
   spec.RefuseMisspelt();
   return set;
+}
+
+model::IpPool ReadIpPoolSpec(const Field& field, Faults& faults) {
+  ObjectReader spec(field, faults);
+  model::IpPool pool;
+  const std::string text = spec.StringOrEmpty("cidr");
+  if (const std::optional<model::Cidr> cidr = ParseExact(text)) {
+    pool.cidr = *cidr;
+  } else {
+    spec.Fault("cidr", text.empty() ? "missing"
+                                    : fmt::format("'{}' is not a network without host bits", text));
+  }
+  pool.nat_outgoing = spec.BooleanOrFalse("natOutgoing");
+  pool.nat_outgoing = spec.BooleanOrFalse("nat-outgoing") || pool.nat_outgoing;
+  const std::vector<std::string> uses = spec.Strings("allowedUses");
+  for (const std::string& use : uses) {
+    if (use != "Workload" && use != "Tunnel" && use != "LoadBalancer") {
+      spec.Fault("allowedUses",
+                 fmt::format("'{}' is none of Workload, Tunnel and LoadBalancer", use));
+    }
+  }
+  pool.load_balancer_only =
+      !uses.empty() && std::all_of(uses.begin(), uses.end(),
+                                   [](const std::string& use) { return use == "LoadBalancer"; });
+  spec.RefuseMisspelt();
+  return pool;
+}
+
+model::Node ReadNodeSpec(const Field& field, Faults& faults) {
+  ObjectReader spec(field, faults);
+  NodeAddresses addresses;
+  OfferBgpAddresses(spec, addresses);
+  std::vector<model::IpAddress> external;
+  for (const Field& element : spec.List("addresses")) {
+    ObjectReader entry(element, faults);
+    const std::string type = entry.StringOrEmpty("type");
+    const std::string text = entry.StringOrEmpty("address");
+    const std::optional<model::IpAddress> address = ParseHostAddress(text);
+    // Other types are names, or say again what BGP says.
+    if (type == "InternalIP" || type == "ExternalIP") {
+      if (!address) {
+        entry.Fault("address", fmt::format("'{}' is not an address", text));
+      } else if (type == "InternalIP") {
+        addresses.Offer(*address);
+      } else {
+        external.push_back(*address);
+      }
+    }
+    entry.RefuseMisspelt();
+  }
+  for (const model::IpAddress& address : external) addresses.Offer(address);
+  spec.RefuseMisspelt();
+  return model::Node{.addresses = std::move(addresses).Sorted()};
 }
 
 }  // namespace felix::datastore

@@ -5,6 +5,7 @@
 
 #include "datastore/object_reader.h"
 #include "model/endpoint.h"
+#include "model/network.h"
 #include "model/policy.h"
 
 namespace felix::datastore {
@@ -21,5 +22,12 @@ namespace felix::datastore {
 [[nodiscard]] model::NetworkSet ReadNetworkSetSpec(const Field& spec,
                                                    const std::string& namespace_name,
                                                    const model::LabelSet& labels, Faults& faults);
+
+// Also the older spelling nat-outgoing. The range must be exact: no host bits.
+[[nodiscard]] model::IpPool ReadIpPoolSpec(const Field& spec, Faults& faults);
+
+// The address of each family by which the cluster knows the host: that of BGP, else the first
+// internal one, else the first external one.
+[[nodiscard]] model::Node ReadNodeSpec(const Field& spec, Faults& faults);
 
 }  // namespace felix::datastore

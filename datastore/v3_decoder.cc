@@ -20,14 +20,18 @@ constexpr std::string_view kApiVersion = "projectcalico.org/v3";
 constexpr std::size_t kLongestPrintable = 512;
 
 // Kinds of the API that this engine has no use for.
-constexpr std::array<std::string_view, 14> kIgnoredKinds = {
-    "BGPConfiguration",  "BGPFilter",
-    "BGPPeer",           "BlockAffinity",
-    "CalicoNodeStatus",  "ClusterInformation",
-    "HostEndpoint",      "IPAMConfig",
-    "IPAMConfiguration", "IPPool",
-    "IPReservation",     "KubeControllersConfiguration",
-    "LiveMigration",     "Node"};
+constexpr std::array<std::string_view, 12> kIgnoredKinds = {"BGPConfiguration",
+                                                            "BGPFilter",
+                                                            "BGPPeer",
+                                                            "BlockAffinity",
+                                                            "CalicoNodeStatus",
+                                                            "ClusterInformation",
+                                                            "HostEndpoint",
+                                                            "IPAMConfig",
+                                                            "IPAMConfiguration",
+                                                            "IPReservation",
+                                                            "KubeControllersConfiguration",
+                                                            "LiveMigration"};
 
 struct Context {
   const ObjectMetadata& metadata;
@@ -111,20 +115,34 @@ void DecodeFelixConfiguration(Context& context) {
   if (context.faults.empty()) context.decoded.value = std::move(parameters);
 }
 
+void DecodeIpPool(Context& context) {
+  context.decoded.key = model::IpPoolId{context.metadata.name};
+  const model::IpPool pool = ReadIpPoolSpec(context.spec, context.faults);
+  if (context.faults.empty()) context.decoded.value = pool;
+}
+
+void DecodeNode(Context& context) {
+  context.decoded.key = model::NodeId{context.metadata.name};
+  model::Node node = ReadNodeSpec(context.spec, context.faults);
+  if (context.faults.empty()) context.decoded.value = std::move(node);
+}
+
 struct KnownKind {
   std::string_view name;
   Scope scope;
   void (*decode)(Context&);
 };
 
-constexpr std::array<KnownKind, 11> kKnownKinds = {{
+constexpr std::array<KnownKind, 13> kKnownKinds = {{
     {"FelixConfiguration", Scope::kCluster, DecodeFelixConfiguration},
     {"GlobalNetworkPolicy", Scope::kCluster,
      [](Context& c) { DecodePolicy(model::PolicyKind::kGlobalNetworkPolicy, c); }},
     {"GlobalNetworkSet", Scope::kCluster, DecodeNetworkSet},
+    {"IPPool", Scope::kCluster, DecodeIpPool},
     {"NetworkPolicy", Scope::kNamespaced,
      [](Context& c) { DecodePolicy(model::PolicyKind::kNetworkPolicy, c); }},
     {"NetworkSet", Scope::kNamespaced, DecodeNetworkSet},
+    {"Node", Scope::kCluster, DecodeNode},
     {"Profile", Scope::kCluster, DecodeProfile},
     {"StagedGlobalNetworkPolicy", Scope::kCluster,
      [](Context& c) { DecodePolicy(model::PolicyKind::kStagedGlobalNetworkPolicy, c); }},

@@ -69,6 +69,33 @@ std::vector<model::Cidr> ReadSpoofPrefixes(ObjectReader& spec) {
   return prefixes;
 }
 
+std::optional<model::IpAddress> ReadMappedAddress(ObjectReader& mapping, std::string_view name) {
+  const std::string text = mapping.StringOrEmpty(name);
+  const absl::StatusOr<model::IpAddress> address = model::IpAddress::Parse(text);
+  if (address.ok()) return *address;
+  mapping.Fault(name, text.empty() ? "missing" : fmt::format("'{}' is not an address", text));
+  return std::nullopt;
+}
+
+std::vector<model::NatMapping> ReadNatMappings(ObjectReader& spec,
+                                               const std::vector<model::IpAddress>& own) {
+  std::vector<model::NatMapping> mappings;
+  for (const Field& element : spec.List("ipNATs")) {
+    ObjectReader mapping(element, spec.faults());
+    const auto internal = ReadMappedAddress(mapping, "internalIP");
+    const auto external = ReadMappedAddress(mapping, "externalIP");
+    if (!internal || !external) continue;
+    if (internal->family() != external->family()) {
+      mapping.Fault("externalIP", "of another family than internalIP");
+    } else if (!std::binary_search(own.begin(), own.end(), *internal)) {
+      mapping.Fault("internalIP", fmt::format("'{}' is not in ipNetworks", internal->ToString()));
+    } else {
+      mappings.push_back({.internal = *internal, .external = *external});
+    }
+  }
+  return mappings;
+}
+
 }  // namespace
 
 std::string ReadInterfaceName(ObjectReader& spec, std::string_view field) {
@@ -172,6 +199,7 @@ model::WorkloadEndpoint ReadWorkloadEndpointSpec(const Field& field,
   endpoint.profiles = ReadProfileNames(spec, "profiles");
   endpoint.ports = ReadNamedPorts(spec, "ports");
   endpoint.allow_spoofed_source_prefixes = ReadSpoofPrefixes(spec);
+  endpoint.nat_mappings = ReadNatMappings(spec, endpoint.addresses);
 
   const std::string account = spec.StringOrEmpty("serviceAccountName");
   if (!account.empty()) {

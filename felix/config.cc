@@ -168,6 +168,14 @@ compiler::Options ReadCompilerOptions(const Reader& read) {
   if (options.log_limit) {
     options.log_limit->burst = read.Integer<std::uint32_t>("LogActionRateLimitBurst");
   }
+  options.nat_outgoing_interface_filter = read.Text("IptablesNATOutgoingInterfaceFilter");
+  options.nat_outgoing_exclusions =
+      read.OneOf<compiler::NatOutgoingExclusions>("NATOutgoingExclusions");
+  const absl::StatusOr<model::PortRange> ports = model::PortRange::Parse(read.Text("NATPortRange"));
+  if (ports.ok()) options.nat_port_range = *ports;
+  const auto address = model::IpAddress::Parse(read.Text("NATOutgoingAddress"));
+  if (address.ok()) options.nat_outgoing_address = *address;
+  options.floating_ips_enabled = read.Text("FloatingIPs") == "Enabled";
   return options;
 }
 

@@ -27,6 +27,13 @@ struct WorkloadEndpointId {
   }
 };
 
+// An address outside that leads to one of the workload's.
+struct NatMapping {
+  IpAddress internal;
+  IpAddress external;  // of the same family
+  friend auto operator<=>(const NatMapping&, const NatMapping&) = default;
+};
+
 // A container's or VM's attachment to the network.
 struct WorkloadEndpoint {
   bool admin_up = true;
@@ -36,6 +43,7 @@ struct WorkloadEndpoint {
   std::vector<std::string> profiles;  // order matters: labels and rules
   std::vector<NamedPort> ports;
   std::vector<Cidr> allow_spoofed_source_prefixes;
+  std::vector<NatMapping> nat_mappings;  // floating IPs
 
   bool operator==(const WorkloadEndpoint&) const = default;
 };

@@ -80,6 +80,8 @@ bool Store::Set(const Update& update) {
           [&](const ProfileId& id) { return AssignOnly(profiles_, id, update); },
           [&](const NetworkSetId& id) { return AssignOnly(network_sets_, id, update); },
           [&](const ConfigId& id) { return AssignOnly(configs_, id, update); },
+          [&](const IpPoolId& id) { return AssignOnly(ip_pools_, id, update); },
+          [&](const NodeId& id) { return AssignOnly(nodes_, id, update); },
       },
       update.key);
 }
@@ -93,12 +95,15 @@ std::vector<Update> Store::Snapshot() const {
   AppendAll(profiles_, updates);
   AppendAll(network_sets_, updates);
   AppendAll(configs_, updates);
+  AppendAll(ip_pools_, updates);
+  AppendAll(nodes_, updates);
   return updates;
 }
 
 std::size_t Store::size() const {
   return endpoints_.size() + policies_.size() + broken_policies_.size() + tiers_.size() +
-         profiles_.size() + network_sets_.size() + configs_.size();
+         profiles_.size() + network_sets_.size() + configs_.size() + ip_pools_.size() +
+         nodes_.size();
 }
 
 }  // namespace felix::model

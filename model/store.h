@@ -32,6 +32,8 @@ class Store {
   [[nodiscard]] const absl::btree_map<ConfigId, ConfigParameters>& configs() const {
     return configs_;
   }
+  [[nodiscard]] const absl::btree_map<IpPoolId, IpPool>& ip_pools() const { return ip_pools_; }
+  [[nodiscard]] const absl::btree_map<NodeId, Node>& nodes() const { return nodes_; }
   // Everything as updates, in key order.
   [[nodiscard]] std::vector<Update> Snapshot() const;
   [[nodiscard]] std::size_t size() const;
@@ -44,6 +46,8 @@ class Store {
   absl::btree_map<ProfileId, Profile> profiles_;
   absl::btree_map<NetworkSetId, NetworkSet> network_sets_;
   absl::btree_map<ConfigId, ConfigParameters> configs_;
+  absl::btree_map<IpPoolId, IpPool> ip_pools_;
+  absl::btree_map<NodeId, Node> nodes_;
 };
 
 }  // namespace felix::model

@@ -21,6 +21,8 @@ std::string ToString(const Key& key) {
             return id.host.empty() ? std::string("configuration of the cluster")
                                    : fmt::format("configuration of host {}", id.host);
           },
+          [](const IpPoolId& id) { return fmt::format("IP pool {}", id.name); },
+          [](const NodeId& id) { return fmt::format("node {}", id.name); },
       },
       key);
 }

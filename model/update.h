@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "model/endpoint.h"
+#include "model/network.h"
 #include "model/policy.h"
 
 namespace felix::model {
@@ -47,9 +48,10 @@ struct ConfigParameters {
   bool operator==(const ConfigParameters&) const = default;
 };
 
-using Key = std::variant<WorkloadEndpointId, PolicyId, TierId, ProfileId, NetworkSetId, ConfigId>;
+using Key = std::variant<WorkloadEndpointId, PolicyId, TierId, ProfileId, NetworkSetId, ConfigId,
+                         IpPoolId, NodeId>;
 using Resource = std::variant<WorkloadEndpoint, Policy, BrokenPolicy, Tier, Profile, NetworkSet,
-                              ConfigParameters>;
+                              ConfigParameters, IpPool, Node>;
 
 [[nodiscard]] std::string ToString(const Key& key);  // "policy gnp/x": for logs and errors
 

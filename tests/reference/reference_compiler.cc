@@ -6,6 +6,7 @@
 #include <set>
 
 #include "compiler/chain_renderer.h"
+#include "compiler/nat_renderer.h"
 #include "compiler/policy_order.h"
 #include "compiler/validation.h"
 
@@ -154,6 +155,46 @@ void CompileDispatch(const std::vector<std::string>& names, const std::string& p
   chains[name] = compiler::RenderDispatch(direction, here, subtrees, context);
 }
 
+// The smallest text, as everybody in the cluster settles it.
+model::IpAddress Smallest(const std::set<std::string>& texts) {
+  return *model::IpAddress::Parse(*texts.begin());
+}
+
+compiler::Translations TranslationsOf(const model::Store& store, const compiler::Options& options,
+                                      model::IpFamily family) {
+  compiler::Translations translations;
+  std::map<model::Cidr, model::IpPool> by_range;
+  for (const auto& [id, pool] : store.ip_pools()) by_range.emplace(pool.cidr, pool);
+  for (const auto& [range, pool] : by_range) {
+    if (range.family() != family) continue;
+    if (!pool.load_balancer_only) translations.pools.insert(range);
+    if (pool.nat_outgoing) translations.masquerading.insert(range);
+  }
+  for (const auto& [id, node] : store.nodes()) {
+    for (const model::IpAddress& address : node.addresses) {
+      if (address.family() == family) translations.hosts.insert(model::Cidr::Host(address));
+    }
+  }
+  std::map<model::IpAddress, std::set<std::string>> internals;
+  std::map<model::IpAddress, std::set<std::string>> externals;
+  for (const auto& [id, endpoint] : ValidEndpoints(store, options)) {
+    if (id.host != options.hostname) continue;
+    if (!options.floating_ips_enabled && id.orchestrator != "openstack") continue;
+    for (const model::NatMapping& mapping : endpoint.nat_mappings) {
+      if (mapping.internal.family() != family) continue;
+      internals[mapping.external].insert(mapping.internal.ToString());
+      externals[mapping.internal].insert(mapping.external.ToString());
+    }
+  }
+  for (const auto& [external, texts] : internals) {
+    translations.internal_of.emplace(external, Smallest(texts));
+  }
+  for (const auto& [internal, texts] : externals) {
+    translations.external_of.emplace(internal, Smallest(texts));
+  }
+  return translations;
+}
+
 class FamilyCompiler {
  public:
   FamilyCompiler(const model::Store& store, const compiler::RenderContext& context,
@@ -163,6 +204,8 @@ class FamilyCompiler {
   void Compile() {
     for (const auto& [name, chain] : compiler::RenderStaticChains(context_)) Emit(name, chain);
     for (const auto& [key, rules] : compiler::RenderHooks(context_)) state_.hooks[key] = rules;
+    compiler::RenderTranslations(TranslationsOf(store_, context_.options, context_.family),
+                                 context_, state_);
     const auto local = LocalByInterface(store_, context_.options);
     for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
       std::vector<std::string> names;

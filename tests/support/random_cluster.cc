@@ -57,6 +57,7 @@ model::WorkloadEndpoint Touched(model::WorkloadEndpoint endpoint,
       endpoint.ports = fresh.ports;
       break;
     case 5:
+      endpoint.nat_mappings = fresh.nat_mappings;
       break;
     default:
       endpoint.labels = fresh.labels;
@@ -140,6 +141,8 @@ model::Key RandomCluster::PickKey() {
   if (kind < 80) return model::TierId{resources.TierName()};
   if (kind < 90) return model::ProfileId{resources.ProfileName()};
   std::string name = letter();
+  if (kind >= 98) return model::NodeId{name};
+  if (kind >= 95) return model::IpPoolId{name};
   return model::NetworkSetId{random_.Chance(50) ? "" : "n1", std::move(name)};
 }
 
@@ -168,6 +171,8 @@ std::optional<model::Resource> RandomCluster::Change(const model::Key& key) {
           },
           [&](const model::NetworkSetId&) -> model::Resource { return resources.NetworkSet(); },
           [&](const model::ConfigId&) -> model::Resource { return model::ConfigParameters{}; },
+          [&](const model::IpPoolId&) -> model::Resource { return resources.IpPool(); },
+          [&](const model::NodeId&) -> model::Resource { return resources.Node(); },
       },
       key);
 }
@@ -206,6 +211,13 @@ compiler::Options RandomOptions(std::uint64_t seed) {
   options.allow_ipip_from_workloads = random.Chance(25);
   if (random.Chance(25)) options.vxlan_port = 53;
   options.workload_source_spoofing = random.Chance(40);
+  if (random.Chance(25)) options.nat_outgoing_interface_filter = "eth+";
+  if (random.Chance(50)) {
+    options.nat_outgoing_exclusions = NatOutgoingExclusions::kIpPoolsAndHostIps;
+  }
+  if (random.Chance(25)) options.nat_port_range = model::PortRange{.first = 32768, .last = 65535};
+  if (random.Chance(25)) options.nat_outgoing_address = *model::IpAddress::Parse("192.0.2.250");
+  options.floating_ips_enabled = random.Chance(50);
   return options;
 }
 

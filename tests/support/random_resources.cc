@@ -139,7 +139,31 @@ model::WorkloadEndpoint RandomResources::Endpoint(bool local) {
                               random_.Pick(kPortNumbers)});
   }
   if (local && random_.Chance(6)) endpoint.allow_spoofed_source_prefixes = Nets(2);
+  // Few floating IPs, outside of every other range, so that they meet each other and nothing else.
+  for (const model::IpAddress& address : endpoint.addresses) {
+    if (!random_.Chance(15)) continue;
+    const bool v4 = address.family() == model::IpFamily::kV4;
+    const int number = random_.Between(8, 11);
+    endpoint.nat_mappings.push_back({.internal = address,
+                                     .external = *model::IpAddress::Parse(fmt::format(
+                                         "{}{}", v4 ? "203.0.113." : "2001:db8:f::", number))});
+  }
   return endpoint;
+}
+
+model::IpPool RandomResources::IpPool() {
+  model::IpPool pool;
+  pool.cidr = *model::Cidr::Parse(random_.PickOf<const char*>(
+      {"10.0.0.0/8", "10.65.0.0/16", "10.0.0.0/30", "0.0.0.0/0", "fd00::/64", "fd00::/16"}));
+  pool.nat_outgoing = random_.Chance(50);
+  pool.load_balancer_only = random_.Chance(20);
+  return pool;
+}
+
+model::Node RandomResources::Node() {
+  model::Node node;
+  if (random_.Chance(80)) node.addresses.push_back(Address());
+  return node;
 }
 
 model::NetworkSet RandomResources::NetworkSet() {

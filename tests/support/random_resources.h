@@ -16,6 +16,8 @@ class RandomResources {
 
   model::WorkloadEndpoint Endpoint(bool local);
   model::NetworkSet NetworkSet();
+  model::IpPool IpPool();
+  model::Node Node();
   model::Policy Policy(bool namespaced);
   model::BrokenPolicy BrokenPolicy();
   model::Tier Tier();

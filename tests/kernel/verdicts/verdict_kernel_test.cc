@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <variant>
+#include <vector>
 
 #include "fmt/format.h"
 #include "gtest/gtest.h"
@@ -61,10 +63,18 @@ TEST(KernelVerdicts, AreTheOraclesForRealPackets) {
   for (std::uint64_t seed = testing::FirstSeed();
        seed < testing::FirstSeed() + testing::SeedCount(12); ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    const compiler::Options options = testing::RandomOptions(seed);
+    // Translation would hide whose packet it is that arrives, and it has a test of its own.
+    compiler::Options options = testing::RandomOptions(seed);
+    options.floating_ips_enabled = false;
     testing::RandomCluster cluster(seed);
     compiler::Graph graph(options);
-    for (int i = 0; i < 80; ++i) graph.OnUpdates(cluster.Mutate());
+    for (int i = 0; i < 80; ++i) {
+      std::vector<model::Update> updates = cluster.Mutate();
+      std::erase_if(updates, [](const model::Update& update) {
+        return std::holds_alternative<model::IpPoolId>(update.key);
+      });
+      graph.OnUpdates(updates);
+    }
 
     PacketTester tester(NeighboursOf(cluster.store(), options));
     std::vector<Packet> packets;

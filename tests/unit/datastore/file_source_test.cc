@@ -279,9 +279,9 @@ TEST_F(FileSourceTest, RefusesWhatIsNoRegularFile) {
 
 TEST_F(FileSourceTest, CountsIgnoredKinds) {
   directory_.Replace("a.yaml",
-                     "{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: a}}");
+                     "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: a}}");
   Start();
-  EXPECT_EQ(source_.IgnoredKinds(), (absl::btree_map<std::string, std::size_t>{{"IPPool", 1}}));
+  EXPECT_EQ(source_.IgnoredKinds(), (absl::btree_map<std::string, std::size_t>{{"BGPPeer", 1}}));
 }
 
 TEST_F(FileSourceTest, SaysNothingAfterStopAndStopsTwice) {

@@ -151,13 +151,13 @@ TEST_F(ResourceTableTest, KeepsWhatAFileDefinedWhileItIsRefused) {
 }
 
 TEST_F(ResourceTableTest, CountsIgnoredKinds) {
-  Set("a.yaml", ObjectYaml("IPPool", "{name: a}", "{}") + "\n---\n" +
-                    ObjectYaml("IPPool", "{name: b}", "{}") + "\n---\n" +
-                    ObjectYaml("Node", "{name: c}", "{}"));
+  Set("a.yaml", ObjectYaml("BGPPeer", "{name: a}", "{}") + "\n---\n" +
+                    ObjectYaml("BGPPeer", "{name: b}", "{}") + "\n---\n" +
+                    ObjectYaml("IPAMConfig", "{name: c}", "{}"));
   EXPECT_EQ(table_.ignored_kinds(),
-            (absl::btree_map<std::string, std::size_t>{{"IPPool", 2}, {"Node", 1}}));
-  EXPECT_THAT(Set("a.yaml", ObjectYaml("Node", "{name: c}", "{}")).updates, IsEmpty());
-  EXPECT_EQ(table_.ignored_kinds(), (absl::btree_map<std::string, std::size_t>{{"Node", 1}}));
+            (absl::btree_map<std::string, std::size_t>{{"BGPPeer", 2}, {"IPAMConfig", 1}}));
+  EXPECT_THAT(Set("a.yaml", ObjectYaml("IPAMConfig", "{name: c}", "{}")).updates, IsEmpty());
+  EXPECT_EQ(table_.ignored_kinds(), (absl::btree_map<std::string, std::size_t>{{"IPAMConfig", 1}}));
 }
 
 TEST_F(ResourceTableTest, DeliversNothingForStagedPolicies) {

@@ -196,9 +196,67 @@ TEST(Object, IsRefusedForItsMetadata) {
   }
 }
 
+std::string PoolYaml(std::string_view spec) {
+  return ObjectYaml("IPPool", "{name: p0}", spec);
+}
+
+TEST(IpPool, IsItsRangeAndWhatBecomesOfItsAddresses) {
+  EXPECT_EQ(DecodeOne(PoolYaml("{cidr: 10.0.0.0/16}")).key, model::Key(model::IpPoolId{"p0"}));
+  const model::Cidr net = *model::Cidr::Parse("10.0.0.0/16");
+  const auto decode = [](std::string_view spec) {
+    return DecodeValue<model::IpPool>(PoolYaml(spec));
+  };
+  EXPECT_EQ(decode("{cidr: 10.0.0.0/16}"), (model::IpPool{.cidr = net}));
+  EXPECT_EQ(decode("{cidr: 10.0.0.0/16, ipipMode: CrossSubnet, natOutgoing: true, blockSize: 26, "
+                   "nodeSelector: all(), allowedUses: [Workload, LoadBalancer]}"),
+            (model::IpPool{.cidr = net, .nat_outgoing = true}));
+  EXPECT_EQ(decode("{cidr: 10.0.0.0/16, nat-outgoing: true, ipip: {enabled: true, mode: always}}"),
+            (model::IpPool{.cidr = net, .nat_outgoing = true}));
+  EXPECT_EQ(decode("{cidr: 10.0.0.0/16, allowedUses: [LoadBalancer]}"),
+            (model::IpPool{.cidr = net, .load_balancer_only = true}));
+}
+
+TEST(IpPool, IsRefusedIfItsRangeOrUseIsUnclear) {
+  ExpectRefused(PoolYaml("{}"), "spec.cidr", "missing");
+  ExpectRefused(PoolYaml("{cidr: 10.0.0.1/16}"), "spec.cidr", "without host bits");
+  ExpectRefused(PoolYaml("{cidr: 10.0.0.0}"), "spec.cidr", "without host bits");
+  ExpectRefused(PoolYaml("{cidr: 10.0.0.0/16, natoutgoing: true}"), "spec.natoutgoing",
+                "natOutgoing");
+  ExpectRefused(PoolYaml("{cidr: 10.0.0.0/16, allowedUses: [Pets]}"), "spec.allowedUses", "Pets");
+}
+
+TEST(Node, IsKnownByTheAddressOfBgpOrElseTheFirstInternalOrExternalOne) {
+  const auto addresses = [](std::string_view spec) {
+    std::vector<std::string> texts;
+    for (const auto& address :
+         DecodeValue<model::Node>(ObjectYaml("Node", "{name: n1}", spec)).addresses) {
+      texts.push_back(address.ToString());
+    }
+    return texts;
+  };
+  EXPECT_THAT(addresses("{}"), IsEmpty());
+  EXPECT_THAT(addresses("{bgp: {asNumber: 64512, ipv4Address: 172.17.0.2/24, "
+                        "ipv6Address: 'fd01::2/64'}, addresses: "
+                        "[{address: 172.17.0.9, type: InternalIP}]}"),
+              ElementsAre("172.17.0.2", "fd01::2"));
+  EXPECT_THAT(addresses("{addresses: [{address: n1, type: Hostname}, "
+                        "{address: 198.51.100.1, type: ExternalIP}, "
+                        "{address: 10.0.0.1, type: InternalIP}, "
+                        "{address: 10.0.0.2, type: InternalIP}, "
+                        "{address: 'fd00::1', type: ExternalIP}]}"),
+              ElementsAre("10.0.0.1", "fd00::1"));
+}
+
+TEST(Node, IsRefusedIfAnAddressCannotBeRead) {
+  ExpectRefused(ObjectYaml("Node", "{name: n1}", "{bgp: {ipv4Address: 'fd01::2/64'}}"),
+                "spec.bgp.ipv4Address", "not an address of IPv4");
+  ExpectRefused(ObjectYaml("Node", "{name: n1}", "{addresses: [{address: x, type: InternalIP}]}"),
+                "spec.addresses[0].address", "not an address");
+}
+
 TEST(Object, OfAnotherKindOfCalicosIsIgnored) {
-  for (const std::string_view kind : {"HostEndpoint", "IPPool", "Node", "ClusterInformation",
-                                      "BGPConfiguration", "BGPPeer", "IPReservation"}) {
+  for (const std::string_view kind :
+       {"HostEndpoint", "ClusterInformation", "BGPConfiguration", "BGPPeer", "IPReservation"}) {
     const Decoded decoded = DecodeOne(ObjectYaml(kind, "{name: a}", "{}"));
     EXPECT_EQ(decoded.ignored_kind, std::string(kind));
     EXPECT_FALSE(decoded.refusal.has_value()) << kind;

@@ -47,12 +47,27 @@ TEST(WorkloadEndpoint, OfMesosIsConverted) {
   EXPECT_THAT(endpoint.addresses, ElementsAre(*model::IpAddress::Parse("10.0.0.1")));
 }
 
+TEST(WorkloadEndpoint, MapsOnlyItsOwnAddressesAndWithinOneFamily) {
+  const auto refused = [](std::string_view mapping, std::string_view field,
+                          std::string_view reason) {
+    ExpectRefused(EndpointYaml(fmt::format("ipNATs: [{}]", mapping)),
+                  fmt::format("spec.ipNATs[0].{}", field), reason);
+  };
+  refused("{internalIP: 10.0.0.2, externalIP: 192.0.2.1}", "internalIP", "not in ipNetworks");
+  refused("{internalIP: 10.0.0.1, externalIP: 'fd00::1'}", "externalIP", "another family");
+  refused("{internalIP: 10.0.0.1}", "externalIP", "missing");
+  refused("{internalIP: x, externalIP: 192.0.2.1}", "internalIP", "not an address");
+}
+
 TEST(WorkloadEndpoint, OfKubernetesIsConverted) {
   EXPECT_EQ(DecodeOne(kKubernetes).key,
             model::Key(model::WorkloadEndpointId{"n1", "k8s", "prod/web-1", "eth0"}));
   const auto endpoint = DecodeValue<WorkloadEndpoint>(kKubernetes);
   EXPECT_THAT(endpoint.addresses, ElementsAre(*model::IpAddress::Parse("10.0.0.7"),
                                               *model::IpAddress::Parse("fd00::7")));
+  EXPECT_THAT(endpoint.nat_mappings,
+              ElementsAre(model::NatMapping{*model::IpAddress::Parse("10.0.0.7"),
+                                            *model::IpAddress::Parse("172.18.9.7")}));
   EXPECT_THAT(endpoint.profiles, ElementsAre("kns.prod", "ksa.prod.web"));
   EXPECT_THAT(endpoint.ports, ElementsAre(model::NamedPort{"http", model::kTcp, 8080},
                                           model::NamedPort{"dns", model::kUdp, 5353}));

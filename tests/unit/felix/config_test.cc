@@ -112,7 +112,12 @@ TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
                   {"WorkloadSourceSpoofing", "any"},
                   {"LogPrefix", "p"},
                   {"LogActionRateLimit", "10/min"},
-                  {"LogActionRateLimitBurst", "7"}};
+                  {"LogActionRateLimitBurst", "7"},
+                  {"IptablesNATOutgoingInterfaceFilter", "eth+"},
+                  {"NATOutgoingExclusions", "IPPoolsAndHostIPs"},
+                  {"NATPortRange", "32768:65535"},
+                  {"NATOutgoingAddress", "192.0.2.1"},
+                  {"FloatingIPs", "Enabled"}};
   compiler::Options expected{
       .hostname = "Other",
       .interface_prefixes = {"cali", "tap"},
@@ -130,6 +135,11 @@ TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
       .workload_source_spoofing = true,
       .log_prefix = "p",
       .log_limit = ir::LimitMatch{.rate = 10, .unit = ir::LimitMatch::Unit::kMinute, .burst = 7},
+      .nat_outgoing_interface_filter = "eth+",
+      .nat_outgoing_exclusions = compiler::NatOutgoingExclusions::kIpPoolsAndHostIps,
+      .nat_port_range = model::PortRange{.first = 32768, .last = 65535},
+      .nat_outgoing_address = *model::IpAddress::Parse("192.0.2.1"),
+      .floating_ips_enabled = true,
   };
   const Config config = Config::Resolve(sources);
   EXPECT_EQ(config.compiler, expected);
