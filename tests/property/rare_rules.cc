@@ -31,7 +31,7 @@ model::PolicyRule RareRule(Random& random) {
   using Action = model::RuleAction;
   model::PolicyRule rule =
       Rule(random.PickOf({Action::kAllow, Action::kDeny, Action::kPass, Action::kLog}));
-  switch (random.Below(8)) {
+  switch (random.Below(9)) {
     case 0:
       rule.icmp = model::IcmpMatch{.type = random.PickOf<std::uint8_t>({0, 8, 128}), .code = {}};
       break;
@@ -44,6 +44,11 @@ model::PolicyRule RareRule(Random& random) {
     case 3:
       rule.destination.not_nets = Nets({random.PickOf({"0.0.0.0/0", "::/0", "10.0.0.2/32"})});
       break;
+    case 4:  // both endpoints have the port, and one of them is selected
+      rule.protocol = model::kTcp;
+      rule.destination.selector = Select(random.PickOf({"role == 'one'", "role == 'two'"}));
+      rule.destination.ports.names = {"named"};
+      break;
     default:
       rule.protocol = random.PickOf({model::kTcp, model::kUdp});
       rule.source.ports.ranges = ManyPorts(random);
@@ -51,6 +56,15 @@ model::PolicyRule RareRule(Random& random) {
       break;
   }
   return rule;
+}
+
+// Gives many ports one name, so that packets meet them often.
+model::WorkloadEndpoint WithNamedPorts(model::WorkloadEndpoint endpoint, const char* role) {
+  endpoint.labels = {{"role", role}};
+  for (std::uint16_t port = 1000; port < 1200; port = static_cast<std::uint16_t>(port + 2)) {
+    endpoint.ports.push_back({.name = "named", .protocol = model::kTcp, .port = port});
+  }
+  return endpoint;
 }
 
 Packet AnyPacket(Random& random) {
@@ -80,8 +94,8 @@ std::optional<Violation> CheckRareRules(std::uint64_t seed, const OnStep& on_ste
   Random random(seed);
   compiler::Graph graph(RandomOptions(seed));
   graph.OnUpdates(std::vector<model::Update>{
-      {EndpointId("one"), Endpoint("cali1", {"10.0.0.1", "fd00::1"})},
-      {EndpointId("two"), Endpoint("cali2", {"10.0.0.2", "fd00::2"})},
+      {EndpointId("one"), WithNamedPorts(Endpoint("cali1", {"10.0.0.1", "fd00::1"}), "one")},
+      {EndpointId("two"), WithNamedPorts(Endpoint("cali2", {"10.0.0.2", "fd00::2"}), "two")},
   });
   for (int step = 0; step < 5; ++step) {
     on_step(step);
