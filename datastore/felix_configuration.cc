@@ -73,24 +73,6 @@ std::string Capitalised(std::string_view field) {
   return name;
 }
 
-std::optional<std::string> ScalarText(const DocumentNode& node) {
-  switch (node.kind()) {
-    case DocumentNode::Kind::kBoolean:
-      return node.boolean() ? "true" : "false";
-    case DocumentNode::Kind::kInteger:
-      return fmt::format("{}", node.integer());
-    case DocumentNode::Kind::kNumber:
-      return fmt::format("{}", node.number());
-    case DocumentNode::Kind::kString:
-      return node.string();
-    case DocumentNode::Kind::kNull:
-    case DocumentNode::Kind::kList:
-    case DocumentNode::Kind::kObject:
-      return std::nullopt;
-  }
-  return std::nullopt;
-}
-
 // Go's time.ParseDuration; abseil's speaks the same language but for the micro sign and infinity.
 std::optional<absl::Duration> ParseGoDuration(std::string_view text) {
   const std::string ascii =

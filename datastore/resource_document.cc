@@ -153,4 +153,22 @@ std::optional<TextFault> CheckText(std::string_view& text) {
   return std::nullopt;
 }
 
+std::optional<std::string> ScalarText(const DocumentNode& node) {
+  switch (node.kind()) {
+    case DocumentNode::Kind::kBoolean:
+      return node.boolean() ? "true" : "false";
+    case DocumentNode::Kind::kInteger:
+      return fmt::format("{}", node.integer());
+    case DocumentNode::Kind::kNumber:
+      return fmt::format("{}", node.number());
+    case DocumentNode::Kind::kString:
+      return node.string();
+    case DocumentNode::Kind::kNull:
+    case DocumentNode::Kind::kList:
+    case DocumentNode::Kind::kObject:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 }  // namespace felix::datastore

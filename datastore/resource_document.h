@@ -118,4 +118,7 @@ inline constexpr std::size_t kMaxAliasedNodes = 100'000;
 // The offset of the first byte that is not part of valid UTF-8, if any.
 [[nodiscard]] std::optional<std::size_t> FindInvalidUtf8(std::string_view text);
 
+// A boolean, number or string as the text that a configuration file would hold; none for the rest.
+[[nodiscard]] std::optional<std::string> ScalarText(const DocumentNode& node);
+
 }  // namespace felix::datastore
