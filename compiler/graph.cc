@@ -64,6 +64,8 @@ class Graph::Wiring {
             [](const model::ConfigId&) {},
             [&](const model::IpPoolId& id) { pools_.SetPool(id, Find(store_.ip_pools(), id)); },
             [&](const model::NodeId& id) { pools_.SetNode(id, Find(store_.nodes(), id)); },
+            [](const model::HostEndpointId&) {},
+            [](const model::InterfaceId&) {},
         },
         update.key);
   }

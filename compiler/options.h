@@ -8,6 +8,7 @@
 
 #include "compiler/ir/match.h"
 #include "model/address.h"
+#include "model/host_endpoint.h"
 #include "model/port.h"
 
 namespace felix::compiler {
@@ -35,6 +36,9 @@ struct Options {
   bool allow_vxlan_from_workloads = false;
   bool allow_ipip_from_workloads = false;
   std::uint16_t vxlan_port = 4789;
+  std::vector<model::FailsafePort> failsafe_inbound;   // of the host; always open to peers
+  std::vector<model::FailsafePort> failsafe_outbound;  // of peers; always open to the host
+  AllowAction mangle_allow_action = AllowAction::kAccept;
   bool workload_source_spoofing = false;  // WorkloadSourceSpoofing=Any
   // Of rules that log. %t is the tier, %k the short kind (pro for profiles), %n the name, %p the
   // namespace and the name.

@@ -3,10 +3,16 @@
 
 #include "fmt/format.h"
 
+#include "model/host_endpoint.h"
+
 namespace felix::model {
 
 std::string WorkloadEndpointId::ToString() const {
   return fmt::format("{}/{}/{}/{}", host, orchestrator, workload, endpoint);
+}
+
+std::string HostEndpointId::ToString() const {
+  return fmt::format("{}/{}", host, name);
 }
 
 std::string NetworkSetId::ToString() const {

@@ -82,6 +82,8 @@ bool Store::Set(const Update& update) {
           [&](const ConfigId& id) { return AssignOnly(configs_, id, update); },
           [&](const IpPoolId& id) { return AssignOnly(ip_pools_, id, update); },
           [&](const NodeId& id) { return AssignOnly(nodes_, id, update); },
+          [&](const HostEndpointId& id) { return AssignOnly(host_endpoints_, id, update); },
+          [&](const InterfaceId& id) { return AssignOnly(interfaces_, id, update); },
       },
       update.key);
 }
@@ -97,13 +99,15 @@ std::vector<Update> Store::Snapshot() const {
   AppendAll(configs_, updates);
   AppendAll(ip_pools_, updates);
   AppendAll(nodes_, updates);
+  AppendAll(host_endpoints_, updates);
+  AppendAll(interfaces_, updates);
   return updates;
 }
 
 std::size_t Store::size() const {
   return endpoints_.size() + policies_.size() + broken_policies_.size() + tiers_.size() +
          profiles_.size() + network_sets_.size() + configs_.size() + ip_pools_.size() +
-         nodes_.size();
+         nodes_.size() + host_endpoints_.size() + interfaces_.size();
 }
 
 }  // namespace felix::model

@@ -34,6 +34,12 @@ class Store {
   }
   [[nodiscard]] const absl::btree_map<IpPoolId, IpPool>& ip_pools() const { return ip_pools_; }
   [[nodiscard]] const absl::btree_map<NodeId, Node>& nodes() const { return nodes_; }
+  [[nodiscard]] const absl::btree_map<HostEndpointId, HostEndpoint>& host_endpoints() const {
+    return host_endpoints_;
+  }
+  [[nodiscard]] const absl::btree_map<InterfaceId, Interface>& interfaces() const {
+    return interfaces_;
+  }
   // Everything as updates, in key order.
   [[nodiscard]] std::vector<Update> Snapshot() const;
   [[nodiscard]] std::size_t size() const;
@@ -48,6 +54,8 @@ class Store {
   absl::btree_map<ConfigId, ConfigParameters> configs_;
   absl::btree_map<IpPoolId, IpPool> ip_pools_;
   absl::btree_map<NodeId, Node> nodes_;
+  absl::btree_map<HostEndpointId, HostEndpoint> host_endpoints_;
+  absl::btree_map<InterfaceId, Interface> interfaces_;
 };
 
 }  // namespace felix::model

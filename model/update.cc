@@ -23,6 +23,8 @@ std::string ToString(const Key& key) {
           },
           [](const IpPoolId& id) { return fmt::format("IP pool {}", id.name); },
           [](const NodeId& id) { return fmt::format("node {}", id.name); },
+          [](const HostEndpointId& id) { return fmt::format("host endpoint {}", id.ToString()); },
+          [](const InterfaceId& id) { return fmt::format("interface {}", id.name); },
       },
       key);
 }

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "model/endpoint.h"
+#include "model/host_endpoint.h"
 #include "model/network.h"
 #include "model/policy.h"
 
@@ -49,9 +50,9 @@ struct ConfigParameters {
 };
 
 using Key = std::variant<WorkloadEndpointId, PolicyId, TierId, ProfileId, NetworkSetId, ConfigId,
-                         IpPoolId, NodeId>;
+                         IpPoolId, NodeId, HostEndpointId, InterfaceId>;
 using Resource = std::variant<WorkloadEndpoint, Policy, BrokenPolicy, Tier, Profile, NetworkSet,
-                              ConfigParameters, IpPool, Node>;
+                              ConfigParameters, IpPool, Node, HostEndpoint, Interface>;
 
 [[nodiscard]] std::string ToString(const Key& key);  // "policy gnp/x": for logs and errors
 

@@ -173,6 +173,8 @@ std::optional<model::Resource> RandomCluster::Change(const model::Key& key) {
           [&](const model::ConfigId&) -> model::Resource { return model::ConfigParameters{}; },
           [&](const model::IpPoolId&) -> model::Resource { return resources.IpPool(); },
           [&](const model::NodeId&) -> model::Resource { return resources.Node(); },
+          [&](const model::HostEndpointId&) -> model::Resource { return model::HostEndpoint{}; },
+          [&](const model::InterfaceId&) -> model::Resource { return model::Interface{}; },
       },
       key);
 }
