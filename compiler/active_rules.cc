@@ -14,8 +14,8 @@ std::string OwnerName(const std::variant<model::PolicyId, std::string>& owner) {
   return "profile/" + std::get<std::string>(owner);
 }
 
-ir::ChainKey KeyOf(const RenderContext& context, std::string name) {
-  return {.family = context.family, .table = ir::Table::kFilter, .name = std::move(name)};
+ir::ChainKey KeyOf(const RenderContext& context, ir::Table table, std::string name) {
+  return {.family = context.family, .table = table, .name = std::move(name)};
 }
 
 }  // namespace
@@ -36,11 +36,12 @@ void ActiveRules::Use(const OwnerKey& key, bool more) {
 }
 
 void ActiveRules::UseAll(const Shape& shape, bool more) {
+  const ir::Table table = TableOf(shape.kind);
   for (const TierInForce& tier : shape.tiers) {
-    for (const model::PolicyId& policy : tier.policies) Use({policy, shape.direction}, more);
+    for (const model::PolicyId& policy : tier.policies) Use({policy, shape.direction, table}, more);
   }
   // A profile listed twice is used twice, which is as good as once.
-  for (const std::string& profile : shape.profiles) Use({profile, shape.direction}, more);
+  for (const std::string& profile : shape.profiles) Use({profile, shape.direction, table}, more);
 }
 
 void ActiveRules::AcquireShape(const Shape& shape) {
@@ -58,44 +59,51 @@ void ActiveRules::ReleaseShape(const Shape& shape) {
   shapes_.erase(found);
 }
 
-void ActiveRules::MarkPolicy(const model::PolicyId& id) {
+void ActiveRules::Mark(const Owner& owner) {
   for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
-    if (rules_.contains({id, direction})) dirty_rules_.insert({id, direction});
+    for (const ir::Table table : {ir::Table::kRaw, ir::Table::kMangle, ir::Table::kFilter}) {
+      if (table != ir::Table::kFilter && IsPlanted(Fault::kRulesStaleOutsideOfFilter)) continue;
+      const OwnerKey key(owner, direction, table);
+      if (rules_.contains(key)) dirty_rules_.insert(key);
+    }
   }
+}
+
+void ActiveRules::MarkPolicy(const model::PolicyId& id) {
+  Mark(id);
 }
 
 void ActiveRules::MarkProfile(const std::string& name) {
-  for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
-    if (rules_.contains({name, direction})) dirty_rules_.insert({name, direction});
-  }
+  Mark(name);
 }
 
 ir::ChainKey ActiveRules::ChainKeyOf(const OwnerKey& key, const RenderContext& context) const {
-  const auto& [owner, direction] = key;
+  const auto& [owner, direction, table] = key;
   if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
-    return KeyOf(context, PolicyChainName(*policy, direction));
+    return KeyOf(context, table, PolicyChainName(*policy, direction));
   }
-  return KeyOf(context, ProfileChainName(std::get<std::string>(owner), direction));
+  return KeyOf(context, table, ProfileChainName(std::get<std::string>(owner), direction));
 }
 
 void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
-  const auto& [owner, direction] = key;
+  const auto& [owner, direction, table] = key;
   ++stats_.policies_rendered;
   std::vector<SetDefinitions> sets(contexts_.size());
   for (std::size_t i = 0; i < contexts_.size(); ++i) {
+    RenderContext context = contexts_[i];
+    context.table = table;
     ir::Chain chain;
     if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
       const model::Policy* value = lookup_.policy(*policy);
       FELIX_CHECK(value != nullptr, "a policy is in force that does not exist");
       chain = RenderPolicy(*policy, value->tier,
                            direction == Direction::kIngress ? value->ingress : value->egress,
-                           contexts_[i], sets[i]);
+                           context, sets[i]);
     } else {
       const auto& profile = std::get<std::string>(owner);
       const auto* rules = lookup_.profile(profile, direction);
-      chain = rules != nullptr
-                  ? RenderProfile(profile, *rules, contexts_[i], sets[i])
-                  : RenderDenyAll("profile/" + profile + " does not exist", contexts_[i]);
+      chain = rules != nullptr ? RenderProfile(profile, *rules, context, sets[i])
+                               : RenderDenyAll("profile/" + profile + " does not exist", context);
     }
     emitter_.SetChain(ChainKeyOf(key, contexts_[i]), OwnerName(owner), std::move(chain));
     for (const auto& [id, definition] : sets[i]) {
@@ -118,7 +126,7 @@ void ActiveRules::FlushRules(const OwnerKey& key) {
     return;
   }
   for (std::size_t i = 0; i < found->second.sets.size(); ++i) {
-    emitter_.RemoveChain(ChainKeyOf(key, contexts_[i]), OwnerName(key.first));
+    emitter_.RemoveChain(ChainKeyOf(key, contexts_[i]), OwnerName(std::get<Owner>(key)));
     for (const auto& [id, definition] : found->second.sets[i]) {
       members_.Undemand(contexts_[i].family, id);
     }
@@ -131,10 +139,11 @@ void ActiveRules::FlushShape(const Shape& shape) {
   const std::string text = shape.ToString();
   const std::string name = ShapeChainName(text, shape.direction);
   for (const RenderContext& context : contexts_) {
+    const ir::ChainKey key = KeyOf(context, TableOf(shape.kind), name);
     if (live) {
-      emitter_.SetChain(KeyOf(context, name), text, RenderShape(shape, context));
+      emitter_.SetChain(key, text, RenderShape(shape, context));
     } else {
-      emitter_.RemoveChain(KeyOf(context, name), text);
+      emitter_.RemoveChain(key, text);
     }
   }
   if (live) ++stats_.shapes_rendered;

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,7 +20,7 @@
 
 namespace felix::compiler {
 
-// The shapes that local containers use, and through them the policies and profiles whose rules this
+// The shapes that local endpoints use, and through them the policies and profiles whose rules this
 // host needs. All are counted by user: a chain is emitted with its first user and goes with its
 // last. Tells SetMembers which sets the rendered rules name.
 class ActiveRules {
@@ -33,7 +34,7 @@ class ActiveRules {
   ActiveRules(std::vector<RenderContext> contexts, Lookup lookup, SetMembers& members,
               Emitter& emitter, Stats& stats);
 
-  // One more or one less container uses the shape. Cheap; chains follow with Flush.
+  // One more or one less endpoint uses the shape. Cheap; chains follow with Flush.
   void AcquireShape(const Shape& shape);
   void ReleaseShape(const Shape& shape);
 
@@ -44,14 +45,15 @@ class ActiveRules {
   void Flush();
 
  private:
-  // A policy or profile in one direction: one chain per family.
+  // A policy or profile in one direction and table: one chain per family.
   using Owner = std::variant<model::PolicyId, std::string>;
-  using OwnerKey = std::pair<Owner, Direction>;
+  using OwnerKey = std::tuple<Owner, Direction, ir::Table>;
   struct Rendered {
     std::uint32_t users = 0;
     std::vector<SetDefinitions> sets;  // by context: the sets its rules name
   };
 
+  void Mark(const Owner& owner);
   void Use(const OwnerKey& key, bool more);
   void UseAll(const Shape& shape, bool more);
   void FlushShape(const Shape& shape);

@@ -23,11 +23,6 @@ ir::SetMark ClearBits(std::uint32_t bits) {
   return {.value = 0, .mask = bits};
 }
 
-ir::Action DenyOf(const Options& options) {
-  if (options.filter_deny_action == DenyAction::kReject) return ir::Reject{};
-  return ir::Drop{};
-}
-
 ir::Chain RenderRules(RuleOrigin origin, const std::vector<model::PolicyRule>& rules,
                       const RenderContext& context, SetDefinitions& sets) {
   ir::Chain chain;
@@ -44,13 +39,13 @@ void RenderEncapsulationDrops(const RenderContext& context, ir::Chain& chain) {
     const model::PortRange port{.first = options.vxlan_port, .last = options.vxlan_port};
     chain.rules.push_back(When(ir::ProtocolMatch{.protocol = model::kUdp},
                                ir::PortsMatch{.side = ir::Side::kDestination, .ranges = {port}})
-                              .Then(DenyOf(options))
+                              .Then(DenyIn(context))
                               .Because("VXLAN from a workload"));
   }
   if (!options.allow_ipip_from_workloads) {
     constexpr model::Protocol kIpInIp{4};
     chain.rules.push_back(When(ir::ProtocolMatch{.protocol = kIpInIp})
-                              .Then(DenyOf(options))
+                              .Then(DenyIn(context))
                               .Because("IP in IP from a workload"));
   }
 }
@@ -79,9 +74,44 @@ void RenderTier(const TierInForce& tier, Direction direction, bool first,
       When(BitsSet(marks.accept)).Then(ir::Return{}).Because("accepted by policy"));
   if ((tier.default_action == model::TierDefaultAction::kDeny) !=
       IsPlanted(Fault::kTierDefaultSwapped)) {
-    chain.rules.push_back(When(BitsClear(marks.pass))
-                              .Then(DenyOf(context.options))
-                              .Because("end of tier " + tier.name));
+    chain.rules.push_back(
+        When(BitsClear(marks.pass)).Then(DenyIn(context)).Because("end of tier " + tier.name));
+  }
+}
+
+void RenderProfiles(const Shape& shape, const RenderContext& context, ir::Chain& chain) {
+  const std::uint32_t accept = context.marks.accept;
+  bool first = true;
+  for (const std::string& profile : shape.profiles) {
+    const ir::Action jump = ir::Jump{ProfileChainName(profile, shape.direction)};
+    chain.rules.push_back((first ? When().Then(jump) : When(BitsClear(accept)).Then(jump))
+                              .Because("profile/" + profile));
+    first = false;
+  }
+  if (!shape.profiles.empty()) {
+    chain.rules.push_back(When(BitsSet(accept)).Then(ir::Return{}).Because("accepted by profile"));
+  }
+}
+
+// What becomes of a packet that nobody decided on.
+void RenderEnd(ShapeKind kind, const RenderContext& context, ir::Chain& chain) {
+  switch (kind) {
+    case ShapeKind::kWorkload:
+    case ShapeKind::kHost:
+    case ShapeKind::kHostTranslated:
+      chain.rules.push_back(When().Then(DenyIn(context)).Because("no policy or profile accepted"));
+      return;
+    case ShapeKind::kForward:
+      if (IsPlanted(Fault::kForwardSilenceDenies)) {
+        chain.rules.push_back(When().Then(ir::Drop{}).Because("no policy allows to forward"));
+        return;
+      }
+      chain.rules.push_back(
+          When().Then(ir::Goto{std::string(kAllowChain)}).Because("no policy forbids to forward"));
+      return;
+    case ShapeKind::kUntracked:
+    case ShapeKind::kPreDnat:
+      return;
   }
 }
 
@@ -107,16 +137,20 @@ ir::Chain RenderProfile(const std::string& name, const std::vector<model::Policy
 ir::Chain RenderDenyAll(const std::string& owner, const RenderContext& context) {
   if (IsPlanted(Fault::kMissingProfileAllows))
     return {{When().Then(ir::Goto{std::string(kAllowChain)}).Because(owner)}};
-  return {{When().Then(DenyOf(context.options)).Because(owner)}};
+  return {{When().Then(DenyIn(context)).Because(owner)}};
 }
 
-ir::Chain RenderShape(const Shape& shape, const RenderContext& context) {
+ir::Chain RenderShape(const Shape& shape, const RenderContext& of_family) {
+  RenderContext context = of_family;
+  context.table = TableOf(shape.kind);
   const Marks& marks = context.marks;
   ir::Chain chain;
-  chain.rules.push_back(
-      When(BitsSet(marks.exempt)).Then(ir::Return{}).Because("established or exempt"));
-  if (shape.direction == Direction::kEgress && !IsPlanted(Fault::kEncapsulationAllowed))
-    RenderEncapsulationDrops(context, chain);
+  if (shape.kind == ShapeKind::kWorkload || IsPlanted(Fault::kHostEncapsulationDropped)) {
+    chain.rules.push_back(
+        When(BitsSet(marks.exempt)).Then(ir::Return{}).Because("established or exempt"));
+    if (shape.direction == Direction::kEgress && !IsPlanted(Fault::kEncapsulationAllowed))
+      RenderEncapsulationDrops(context, chain);
+  }
   if (!shape.tiers.empty() || !shape.profiles.empty()) {
     // The other direction of the same packet may have left a verdict.
     chain.rules.push_back(
@@ -129,19 +163,8 @@ ir::Chain RenderShape(const Shape& shape, const RenderContext& context) {
     RenderTier(tier, shape.direction, first, context, chain);
     first = false;
   }
-  first = true;
-  for (const std::string& profile : shape.profiles) {
-    const ir::Action jump = ir::Jump{ProfileChainName(profile, shape.direction)};
-    chain.rules.push_back((first ? When().Then(jump) : When(BitsClear(marks.accept)).Then(jump))
-                              .Because("profile/" + profile));
-    first = false;
-  }
-  if (!shape.profiles.empty()) {
-    chain.rules.push_back(
-        When(BitsSet(marks.accept)).Then(ir::Return{}).Because("accepted by profile"));
-  }
-  chain.rules.push_back(
-      When().Then(DenyOf(context.options)).Because("no policy or profile accepted"));
+  RenderProfiles(shape, context, chain);
+  RenderEnd(shape.kind, context, chain);
   return chain;
 }
 

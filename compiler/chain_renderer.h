@@ -14,8 +14,9 @@
 
 namespace felix::compiler {
 
-// Pure renderings of the kinds of chain, each from nothing but its arguments. All are for the
-// filter table and the family of the context.
+// Pure renderings of the kinds of chain, each from nothing but its arguments, for the family of the
+// context. Those of policies and profiles are for the context's table, a shape's for that of its
+// kind, and all others for the filter table.
 
 // The rules of one direction of a policy or profile. An accepting rule sets the accept mark and
 // leaves the chain; a passing one of a policy sets the pass mark.
@@ -28,9 +29,10 @@ namespace felix::compiler {
 // Stands in for a profile that does not exist, or whose name two objects claim: denies.
 [[nodiscard]] ir::Chain RenderDenyAll(const std::string& owner, const RenderContext& context);
 
-// A shape's chain: returns if the packet is exempt or accepted, else denies. Entered by goto from a
-// container's chain, so returning means going on behind the dispatch.
-[[nodiscard]] ir::Chain RenderShape(const Shape& shape, const RenderContext& context);
+// A shape's chain: returns if the packet is exempt or accepted, else denies; the lists that a
+// host's normal one follows return without a verdict as well. Entered by goto from an endpoint's
+// chain, so returning means going on behind the dispatch.
+[[nodiscard]] ir::Chain RenderShape(const Shape& shape, const RenderContext& of_family);
 
 // The container's own chain: what is particular to it, then on to its shape.
 [[nodiscard]] ir::Chain RenderEndpoint(const model::WorkloadEndpoint& endpoint, Direction direction,
@@ -44,9 +46,22 @@ namespace felix::compiler {
                                        const RenderContext& context);
 [[nodiscard]] std::string DispatchSubtreeName(Direction direction, std::string_view prefix);
 
+// The two chains by which rules give their verdicts, for any table.
+[[nodiscard]] absl::btree_map<std::string, ir::Chain> RenderVerdictChains(
+    const RenderContext& context);
+
+// What the static chains must know of host endpoints that are not about containers.
+struct HostTraits {
+  bool present = false;  // some interface of the host has one
+  // Some packets come to the filter table with the accept mark of the raw or mangle table: on their
+  // way in, and those of the host itself.
+  bool accepted_before_input = false;
+  bool accepted_before_output = false;
+};
+
 // The chains that are always there, and the rules that lead from the kernel's chains to ours.
 [[nodiscard]] absl::btree_map<std::string, ir::Chain> RenderStaticChains(
-    const RenderContext& context);
+    const RenderContext& context, const HostTraits& host = {});
 [[nodiscard]] absl::btree_map<ir::HookKey, std::vector<ir::Rule>> RenderHooks(
     const RenderContext& context);
 

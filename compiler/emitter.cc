@@ -60,6 +60,10 @@ void Emitter::SetHook(const ir::HookKey& key, std::vector<ir::Rule> rules) {
   staged_hooks_.insert_or_assign(key, std::move(rules));
 }
 
+void Emitter::RemoveHook(const ir::HookKey& key) {
+  staged_hooks_.insert_or_assign(key, std::nullopt);
+}
+
 void Emitter::Flush(ir::DesiredDelta& delta) {
   for (auto& [key, chain] : staged_) {
     const auto before = emitted_.chains.find(key);
@@ -78,8 +82,12 @@ void Emitter::Flush(ir::DesiredDelta& delta) {
   staged_.clear();
   for (auto& [key, rules] : staged_hooks_) {
     const auto before = emitted_.hooks.find(key);
-    if (before != emitted_.hooks.end() && before->second == rules) continue;
-    delta.hooks.insert_or_assign(key, std::move(rules));
+    const bool was_there = before != emitted_.hooks.end();
+    if (!rules.has_value()) {
+      if (was_there) delta.removed_hooks.insert(key);
+    } else if (!was_there || before->second != *rules) {
+      delta.hooks.insert_or_assign(key, *std::move(rules));
+    }
   }
   staged_hooks_.clear();
 }

@@ -25,6 +25,7 @@ class Emitter {
   void SetChain(const ir::ChainKey& key, const std::string& owner, ir::Chain chain);
   void RemoveChain(const ir::ChainKey& key, const std::string& owner);
   void SetHook(const ir::HookKey& key, std::vector<ir::Rule> rules);
+  void RemoveHook(const ir::HookKey& key);
 
   // Adds to `delta` what differs from what was emitted. The caller applies it before the next call.
   void Flush(ir::DesiredDelta& delta);
@@ -41,7 +42,7 @@ class Emitter {
   absl::flat_hash_map<ir::ChainKey, std::string> owners_;  // of names with one owner
   absl::btree_map<ir::ChainKey, Claims> clashes_;          // names with two or more
   absl::btree_map<ir::ChainKey, std::optional<ir::Chain>> staged_;
-  absl::btree_map<ir::HookKey, std::vector<ir::Rule>> staged_hooks_;
+  absl::btree_map<ir::HookKey, std::optional<std::vector<ir::Rule>>> staged_hooks_;
 };
 
 }  // namespace felix::compiler

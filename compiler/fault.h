@@ -64,7 +64,36 @@ namespace felix::compiler {
   X(kShapeNeverReleased)           \
   X(kInterfaceGoesToLastClaim)     \
   X(kSpoofingNeedsNoPermission)    \
-  X(kSameLengthIsSameChain)
+  X(kSameLengthIsSameChain)        \
+  X(kFailsafePortsForgotten)       \
+  X(kFailsafeAnswersForgotten)     \
+  X(kFailsafeNetIgnored)           \
+  X(kHostWaysSwapped)              \
+  X(kWildcardUntracked)            \
+  X(kOwnListLeftToWildcard)        \
+  X(kNoTrackMissing)               \
+  X(kMarkKeptAtRaw)                \
+  X(kMarkKeptAtMangle)             \
+  X(kTranslatedEgressUnasked)      \
+  X(kTranslatedAskedByFirstWay)    \
+  X(kHostToWorkloadAsked)          \
+  X(kForwardAsksAccepted)          \
+  X(kAcceptedForgotten)            \
+  X(kHostInvalidPasses)            \
+  X(kHostEstablishedAsked)         \
+  X(kRejectOutsideOfFilter)        \
+  X(kForwardTakesAllPolicies)      \
+  X(kForwardAsksProfiles)          \
+  X(kForwardSilenceDenies)         \
+  X(kUntrackedTierDenies)          \
+  X(kHostEncapsulationDropped)     \
+  X(kLaterNameHasInterface)        \
+  X(kNameBeforeAddress)            \
+  X(kWorkloadInterfaceIsHosts)     \
+  X(kHostAddressesNotInSets)       \
+  X(kHostProfileLabelsUnheard)     \
+  X(kInterfaceChangeUnheard)       \
+  X(kRulesStaleOutsideOfFilter)
 
 #define FELIX_FAULT_ENUMERATOR(name) name,
 enum class Fault : std::uint8_t { kNone, FELIX_FAULTS(FELIX_FAULT_ENUMERATOR) };

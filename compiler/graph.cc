@@ -5,12 +5,14 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 
 #include "compiler/active_rules.h"
 #include "compiler/chain_renderer.h"
 #include "compiler/emitter.h"
 #include "compiler/fault.h"
+#include "compiler/host_endpoints.h"
 #include "compiler/local_endpoints.h"
 #include "compiler/policy_order.h"
 #include "compiler/policy_resolver.h"
@@ -27,8 +29,9 @@ namespace felix::compiler {
 //   update ─► things ──────────► set members ──────────────┐
 //        │       │ labels            ▲ demand              ▼
 //        ├─► local endpoints ─► active rules ─► emitter ─► delta
-//        │       ▲ ordered policies  ▲ rules
-//        ├─► policy resolver ────────┘                     ▲
+//        ├─► host endpoints ──────┘  ▲ rules
+//        │       ▲ ordered policies  │                     ▲
+//        ├─► policy resolver ────────┘                     │
 //        └─► pools ────────────────────────────────────────┘
 class Graph::Wiring {
  public:
@@ -42,6 +45,7 @@ class Graph::Wiring {
         emitter_(emitted_, stats),
         rules_(contexts_, MakeLookup(), members_, emitter_, stats),
         endpoints_(contexts_, resolver_, rules_, emitter_, stats),
+        hosts_(contexts_, resolver_, rules_, emitter_),
         pools_(contexts_) {
     for (const RenderContext& context : contexts_) {
       for (auto& [name, chain] : RenderStaticChains(context)) {
@@ -64,14 +68,18 @@ class Graph::Wiring {
             [](const model::ConfigId&) {},
             [&](const model::IpPoolId& id) { pools_.SetPool(id, Find(store_.ip_pools(), id)); },
             [&](const model::NodeId& id) { pools_.SetNode(id, Find(store_.nodes(), id)); },
-            [](const model::HostEndpointId&) {},
-            [](const model::InterfaceId&) {},
+            [&](const model::HostEndpointId& id) { OnHostEndpoint(id); },
+            [&](const model::InterfaceId& id) {
+              hosts_.SetInterface(id.name, Find(store_.interfaces(), id));
+            },
         },
         update.key);
   }
 
   ir::DesiredDelta Flush() {
-    endpoints_.Flush();
+    const absl::btree_set<ClassId> dirty_classes = resolver_.TakeDirtyClasses();
+    endpoints_.Flush(dirty_classes);
+    hosts_.Flush(dirty_classes);
     rules_.Flush();
     ir::DesiredDelta delta;
     members_.Flush(delta);
@@ -92,6 +100,9 @@ class Graph::Wiring {
     for (const auto& [id, winner] : endpoints_.Shadowed()) {
       unused.push_back(
           {"endpoint " + id.ToString(), "its interface belongs to endpoint " + winner.ToString()});
+    }
+    for (const auto& [id, reason] : hosts_.WithoutInterface()) {
+      unused.push_back({"host endpoint " + id.ToString(), reason});
     }
     std::sort(unused.begin(), unused.end());
     return unused;
@@ -126,14 +137,12 @@ class Graph::Wiring {
     return found == map.end() ? nullptr : &found->second;
   }
 
-  // The policy as it is in force for workloads, or null.
+  // The policy as it is in force, or null.
   const model::Policy* FindPolicy(const model::PolicyId& id) {
     if (const auto stand_in = stand_ins_.find(id); stand_in != stand_ins_.end()) {
       return &stand_in->second;
     }
-    const auto found = store_.policies().find(id);
-    if (found == store_.policies().end() || !GovernsWorkloads(id, found->second)) return nullptr;
-    return &found->second;
+    return IsInForce(id) ? Find(store_.policies(), id) : nullptr;
   }
 
   void OnEndpoint(const model::WorkloadEndpointId& id) {
@@ -151,6 +160,17 @@ class Graph::Wiring {
     }
     things_.SetEndpoint(id, found->second);
     if (local) endpoints_.Set(id, found->second, things_.EffectiveLabels(id));
+  }
+
+  void OnHostEndpoint(const model::HostEndpointId& id) {
+    const model::HostEndpoint* endpoint = Find(store_.host_endpoints(), id);
+    if (endpoint == nullptr) {
+      things_.Remove(id);
+      if (id.host == options_.hostname) hosts_.Remove(id);
+      return;
+    }
+    things_.SetHostEndpoint(id, *endpoint);
+    if (id.host == options_.hostname) hosts_.Set(id, *endpoint, things_.EffectiveLabels(id));
   }
 
   void OnPolicy(const model::PolicyId& id) {
@@ -178,6 +198,10 @@ class Graph::Wiring {
       if (endpoint.host != options_.hostname || IsPlanted(Fault::kProfileLabelsUnheard)) continue;
       endpoints_.Set(endpoint, store_.endpoints().at(endpoint), things_.EffectiveLabels(endpoint));
     }
+    for (const model::HostEndpointId& host : hosts_.Listing(id.name)) {
+      if (IsPlanted(Fault::kHostProfileLabelsUnheard)) break;
+      hosts_.Set(host, store_.host_endpoints().at(host), things_.EffectiveLabels(host));
+    }
     rules_.MarkProfile(id.name);
   }
 
@@ -201,6 +225,7 @@ class Graph::Wiring {
   Emitter emitter_;
   ActiveRules rules_;
   LocalEndpoints endpoints_;
+  HostEndpoints hosts_;
   Pools pools_;
   absl::btree_map<model::WorkloadEndpointId, std::string> absent_;
   absl::flat_hash_map<model::PolicyId, model::Policy> stand_ins_;

@@ -60,7 +60,8 @@ std::optional<LocalEndpoints::Shapes> LocalEndpoints::ShapesOf(const Local& loca
   if (!local.endpoint.admin_up && !IsPlanted(Fault::kAdminDownIgnored)) return std::nullopt;
   Shapes shapes;
   for (const Direction direction : kDirections) {
-    shapes[Index(direction)] = {.direction = direction,
+    shapes[Index(direction)] = {.kind = ShapeKind::kWorkload,
+                                .direction = direction,
                                 .tiers = resolver_.Resolve(local.labels, direction),
                                 .profiles = local.endpoint.profiles};
   }
@@ -137,8 +138,8 @@ void LocalEndpoints::FlushDispatch(Direction direction, const absl::btree_set<st
   }
 }
 
-void LocalEndpoints::Flush() {
-  for (const ClassId labels : resolver_.TakeDirtyClasses()) {
+void LocalEndpoints::Flush(const absl::btree_set<ClassId>& dirty_classes) {
+  for (const ClassId labels : dirty_classes) {
     const auto users = endpoints_of_class_.find(labels);
     if (users == endpoints_of_class_.end()) continue;
     for (const model::WorkloadEndpointId& id : users->second) {

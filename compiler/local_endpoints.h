@@ -31,7 +31,8 @@ class LocalEndpoints {
            const model::LabelSet& effective_labels);
   void Remove(const model::WorkloadEndpointId& id);  // of an endpoint that may not be here
 
-  void Flush();
+  // Renders what changed; `dirty_classes` are those whose ordered policies may have.
+  void Flush(const absl::btree_set<ClassId>& dirty_classes);
 
   // Endpoints that wait for an interface that another one has: id and the winner's id.
   [[nodiscard]] std::vector<std::pair<model::WorkloadEndpointId, model::WorkloadEndpointId>>

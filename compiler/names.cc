@@ -40,4 +40,25 @@ std::string DispatchChainName(Direction direction) {
   return direction == Direction::kIngress ? "cali-to-wl-dispatch" : "cali-from-wl-dispatch";
 }
 
+std::string HostChainName(std::string_view interface_name, Direction direction) {
+  return LimitedName(direction == Direction::kIngress ? "cali-fh-" : "cali-th-", interface_name);
+}
+
+std::string HostForwardChainName(std::string_view interface_name, Direction direction) {
+  return LimitedName(direction == Direction::kIngress ? "cali-fhfw-" : "cali-thfw-",
+                     interface_name);
+}
+
+std::string HostDispatchChainName(Direction direction) {
+  return direction == Direction::kIngress ? "cali-from-host-endpoint" : "cali-to-host-endpoint";
+}
+
+std::string HostForwardDispatchChainName(Direction direction) {
+  return direction == Direction::kIngress ? "cali-from-hep-forward" : "cali-to-hep-forward";
+}
+
+std::string FailsafeChainName(Direction direction) {
+  return direction == Direction::kIngress ? "cali-failsafe-in" : "cali-failsafe-out";
+}
+
 }  // namespace felix::compiler

@@ -31,6 +31,23 @@ inline constexpr std::size_t kMaxChainName = 28;
 // Roots of the trees that lead a packet to its container's chain.
 [[nodiscard]] std::string DispatchChainName(Direction direction);
 
+// Chains of an interface of the host, by what they police: cali-fh-<interface>, what comes from the
+// network to the host; cali-th-…, what the host sends there; cali-fhfw-… and cali-thfw-…, what it
+// forwards from and to that network.
+[[nodiscard]] std::string HostChainName(std::string_view interface_name, Direction direction);
+[[nodiscard]] std::string HostForwardChainName(std::string_view interface_name,
+                                               Direction direction);
+// In place of an interface's name: those that have no host endpoint of their own. No interface can
+// be called that.
+inline constexpr std::string_view kAnyInterface = "any-interface-at-all";
+// Roots that lead to these chains, by direction as above: to the host is ingress.
+[[nodiscard]] std::string HostDispatchChainName(Direction direction);
+[[nodiscard]] std::string HostForwardDispatchChainName(Direction direction);
+[[nodiscard]] std::string FailsafeChainName(Direction direction);
+
+inline constexpr std::string_view kPreroutingChain = "cali-PREROUTING";
+inline constexpr std::string_view kOutputChain = "cali-OUTPUT";
+inline constexpr std::string_view kPostroutingChain = "cali-POSTROUTING";
 inline constexpr std::string_view kForwardChain = "cali-FORWARD";
 inline constexpr std::string_view kInputChain = "cali-INPUT";
 inline constexpr std::string_view kWorkloadForwardChain = "cali-wl-forward";

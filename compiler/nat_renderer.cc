@@ -5,15 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "compiler/names.h"
+
 namespace felix::compiler {
 namespace {
 
 using ir::BaseChain;
 using ir::When;
 
-constexpr std::string_view kPreroutingChain = "cali-PREROUTING";
-constexpr std::string_view kOutputChain = "cali-OUTPUT";
-constexpr std::string_view kPostroutingChain = "cali-POSTROUTING";
 constexpr std::string_view kFloatingDestinationChain = "cali-fip-dnat";
 constexpr std::string_view kFloatingSourceChain = "cali-fip-snat";
 constexpr std::string_view kOutgoingChain = "cali-nat-outgoing";

@@ -26,14 +26,26 @@ PolicyPosition PositionOf(const model::PolicyId& id, std::string_view tier_name,
   return position;
 }
 
-model::TierDefaultAction DefaultActionOf(const model::Tier* tier) {
+model::TierDefaultAction DefaultActionOf(const model::Tier* tier, PolicyLayer layer) {
+  const bool goes_on = layer == PolicyLayer::kUntracked || layer == PolicyLayer::kPreDnat;
+  if (goes_on && !IsPlanted(Fault::kUntrackedTierDenies)) {
+    return model::TierDefaultAction::kPass;
+  }
   return tier == nullptr ? model::TierDefaultAction::kDeny : tier->default_action;
 }
 
-bool GovernsWorkloads(const model::PolicyId& id, const model::Policy& policy) {
-  if (IsPlanted(Fault::kStagedPolicyEnforced)) return !policy.do_not_track && !policy.pre_dnat;
-  if (IsPlanted(Fault::kUntrackedPolicyEnforced)) return !model::IsStaged(id.kind);
-  return !model::IsStaged(id.kind) && !policy.do_not_track && !policy.pre_dnat;
+bool IsInForce(const model::PolicyId& id) {
+  return !model::IsStaged(id.kind) || IsPlanted(Fault::kStagedPolicyEnforced);
+}
+
+PolicyLayers LayersOf(const model::Policy& policy) {
+  if (IsPlanted(Fault::kUntrackedPolicyEnforced)) return LayerBit(PolicyLayer::kNormal);
+  if (policy.do_not_track) return LayerBit(PolicyLayer::kUntracked);
+  if (policy.pre_dnat) return LayerBit(PolicyLayer::kPreDnat);
+  const PolicyLayers normal = LayerBit(PolicyLayer::kNormal);
+  return policy.apply_on_forward || IsPlanted(Fault::kForwardTakesAllPolicies)
+             ? static_cast<PolicyLayers>(normal | LayerBit(PolicyLayer::kForward))
+             : normal;
 }
 
 std::optional<model::Policy> DenyingStandIn(const model::BrokenPolicy& broken) {

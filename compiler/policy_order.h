@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,12 +41,24 @@ struct PolicyPosition {
                                         const std::optional<double>& order,
                                         const model::Tier* tier);
 
-// What a tier does with what none of its policies decided; a missing tier denies.
-[[nodiscard]] model::TierDefaultAction DefaultActionOf(const model::Tier* tier);
+// Staged kinds are not in force for anybody.
+[[nodiscard]] bool IsInForce(const model::PolicyId& id);
 
-// A policy in force for workloads, or none: staged kinds, untracked and pre-DNAT policies do not
-// concern them.
-[[nodiscard]] bool GovernsWorkloads(const model::PolicyId& id, const model::Policy& policy);
+// The lists into which an endpoint's policies fall. Workloads have the normal one alone; untracked
+// and pre-DNAT policies do not concern them, and what they forward is always asked for.
+enum class PolicyLayer : std::uint8_t { kNormal, kForward, kUntracked, kPreDnat };
+// One bit per layer, as PolicyLayer counts them.
+using PolicyLayers = std::uint8_t;
+[[nodiscard]] constexpr PolicyLayers LayerBit(PolicyLayer layer) {
+  return static_cast<PolicyLayers>(1U << static_cast<unsigned>(layer));
+}
+// Normal policies that apply to forwarded traffic are in two.
+[[nodiscard]] PolicyLayers LayersOf(const model::Policy& policy);
+
+// What a tier does with what none of its policies in that layer decided; a missing tier denies, but
+// untracked and pre-DNAT policies always leave the rest to the normal ones.
+[[nodiscard]] model::TierDefaultAction DefaultActionOf(const model::Tier* tier,
+                                                       PolicyLayer layer = PolicyLayer::kNormal);
 
 // The policy that stands in for a broken one when the operator wants that: deny, in its place.
 // None without a selector: nothing is known of what it covered.

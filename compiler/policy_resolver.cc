@@ -45,13 +45,14 @@ void PolicyResolver::SetPolicy(const model::PolicyId& id, const model::Policy* p
   entry.order = policy->order;
   entry.ingress_applies = policy->ingress_applies;
   entry.egress_applies = policy->egress_applies;
+  entry.layers = LayersOf(*policy);
   // Before the old version goes, so that an unchanged selector keeps its matches.
   entry.selector = index_.AcquireSelector(policy->selector);
   if (const auto found = policies_.find(id); found != policies_.end()) {
     const Entry& old = found->second;
     if (old.selector == entry.selector && old.position == entry.position &&
         old.ingress_applies == entry.ingress_applies &&
-        old.egress_applies == entry.egress_applies) {
+        old.egress_applies == entry.egress_applies && old.layers == entry.layers) {
       index_.ReleaseSelector(entry.selector);
       return;
     }
@@ -82,13 +83,15 @@ absl::btree_set<ClassId> PolicyResolver::TakeDirtyClasses() {
   return std::exchange(dirty_, {});
 }
 
-std::vector<TierInForce> PolicyResolver::Resolve(ClassId labels, Direction direction) const {
+std::vector<TierInForce> PolicyResolver::Resolve(ClassId labels, Direction direction,
+                                                 PolicyLayer layer) const {
   std::vector<const Entry*> entries;
   for (const SelectorId selector : index_.SelectorsOf(labels)) {
     const auto policies = policies_of_selector_.find(selector);
     if (policies == policies_of_selector_.end()) continue;
     for (const model::PolicyId& id : policies->second) {
       const Entry& entry = policies_.find(id)->second;
+      if ((entry.layers & LayerBit(layer)) == 0) continue;
       const bool applies =
           direction == Direction::kIngress ? entry.ingress_applies : entry.egress_applies;
       if (applies || IsPlanted(Fault::kPolicyTypesIgnored)) entries.push_back(&entry);
@@ -100,7 +103,7 @@ std::vector<TierInForce> PolicyResolver::Resolve(ClassId labels, Direction direc
   for (const Entry* entry : entries) {
     if (tiers.empty() || tiers.back().name != entry->position.tier) {
       tiers.push_back({.name = entry->position.tier,
-                       .default_action = DefaultActionOf(FindTier(entry->position.tier)),
+                       .default_action = DefaultActionOf(FindTier(entry->position.tier), layer),
                        .policies = {}});
     }
     tiers.back().policies.push_back(entry->id);

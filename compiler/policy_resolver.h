@@ -23,7 +23,8 @@ class PolicyResolver : private LabelIndex::Listener {
  public:
   PolicyResolver() : index_(*this) {}
 
-  // The policy as it is in force; null: it is not. Only its selector, tier, order and types matter.
+  // The policy as it is in force; null: it is not. Only its selector, tier, order, types and
+  // layers matter.
   void SetPolicy(const model::PolicyId& id, const model::Policy* policy);
   void SetTier(const model::TierId& id, const model::Tier* tier);
 
@@ -34,8 +35,10 @@ class PolicyResolver : private LabelIndex::Listener {
   // been released.
   [[nodiscard]] absl::btree_set<ClassId> TakeDirtyClasses();
 
-  // The tiers in force for these labels, in order.
-  [[nodiscard]] std::vector<TierInForce> Resolve(ClassId labels, Direction direction) const;
+  // The tiers of one layer in force for these labels, in order. What the policies of a tier did not
+  // decide before the normal layer, they leave to it.
+  [[nodiscard]] std::vector<TierInForce> Resolve(ClassId labels, Direction direction,
+                                                 PolicyLayer layer = PolicyLayer::kNormal) const;
 
   [[nodiscard]] std::uint64_t evaluations() const { return index_.evaluations(); }
 
@@ -47,6 +50,7 @@ class PolicyResolver : private LabelIndex::Listener {
     std::optional<double> order;
     bool ingress_applies = false;
     bool egress_applies = false;
+    PolicyLayers layers = 0;
   };
 
   void OnMatch(SelectorId, ClassId labels, bool) override { dirty_.insert(labels); }

@@ -320,7 +320,8 @@ ir::LimitMatch LogLimit(ir::LimitMatch limit) {
   return limit;
 }
 
-ir::Action ActionOf(model::RuleAction action, const RuleOrigin& origin, const Options& options) {
+ir::Action ActionOf(model::RuleAction action, const RuleOrigin& origin,
+                    const RenderContext& context) {
   if (IsPlanted(Fault::kPassDenies) && action == model::RuleAction::kPass) return ir::Drop{};
   if (IsPlanted(Fault::kLogAllows) && action == model::RuleAction::kLog)
     action = model::RuleAction::kAllow;
@@ -328,8 +329,7 @@ ir::Action ActionOf(model::RuleAction action, const RuleOrigin& origin, const Op
     case model::RuleAction::kAllow:
       return ir::Goto{std::string(kAllowChain)};
     case model::RuleAction::kDeny:
-      if (options.filter_deny_action == DenyAction::kReject) return ir::Reject{};
-      return ir::Drop{};
+      return DenyIn(context);
     case model::RuleAction::kPass:
       // A profile has no next tier: passing leaves it without a verdict.
       if (origin.owner == RuleOwner::kProfile) {
@@ -344,6 +344,15 @@ ir::Action ActionOf(model::RuleAction action, const RuleOrigin& origin, const Op
 }
 
 }  // namespace
+
+ir::Action DenyIn(const RenderContext& context) {
+  const bool may_refuse =
+      context.table == ir::Table::kFilter || IsPlanted(Fault::kRejectOutsideOfFilter);
+  if (may_refuse && context.options.filter_deny_action == DenyAction::kReject) {
+    return ir::Reject{};
+  }
+  return ir::Drop{};
+}
 
 void RenderRule(const model::PolicyRule& rule, const RuleOrigin& origin,
                 const RenderContext& context, std::vector<ir::Rule>& rules, SetDefinitions& sets) {
@@ -364,8 +373,7 @@ void RenderRule(const model::PolicyRule& rule, const RuleOrigin& origin,
   const std::optional<ir::LimitMatch>& limit = context.options.log_limit;
   for (Matches& matches : plan->deciding) {
     if (rule.action == model::RuleAction::kLog && limit) matches.push_back(LogLimit(*limit));
-    rules.push_back(
-        {std::move(matches), ActionOf(rule.action, origin, context.options), provenance});
+    rules.push_back({std::move(matches), ActionOf(rule.action, origin, context), provenance});
   }
 }
 

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "compiler/ir/desired_state.h"
 #include "compiler/names.h"
+#include "compiler/policy_order.h"
 #include "model/policy.h"
 
 namespace felix::compiler {
@@ -19,10 +22,25 @@ struct TierInForce {
   friend auto operator<=>(const TierInForce&, const TierInForce&) = default;
 };
 
-// What a container is subject to in one direction: the ordered policies and profiles. Containers
-// with the same list have the same shape, and share its chain; a shape is named by its content, not
-// by who uses it or by what the policies say.
+// Whose list a shape is, and where it is asked.
+enum class ShapeKind : std::uint8_t {
+  kWorkload,        // filter: what a container receives or sends
+  kHost,            // filter: what the host itself receives or sends
+  kHostTranslated,  // mangle: what the host sends, once its translation is known; egress only
+  kForward,         // filter: what the host forwards
+  kUntracked,       // raw: before connection tracking
+  kPreDnat,         // mangle: before translation; ingress only
+};
+[[nodiscard]] ir::Table TableOf(ShapeKind kind);
+[[nodiscard]] PolicyLayer LayerOf(ShapeKind kind);
+// Whether the endpoint's profiles are asked after its policies.
+[[nodiscard]] bool HasProfiles(ShapeKind kind);
+
+// What an endpoint is subject to in one direction and place: the ordered policies and profiles.
+// Endpoints with the same list have the same shape, and share its chain; a shape is named by its
+// content, not by who uses it or by what the policies say.
 struct Shape {
+  ShapeKind kind = ShapeKind::kWorkload;
   Direction direction = Direction::kIngress;
   std::vector<TierInForce> tiers;
   std::vector<std::string> profiles;  // in the endpoint's order, duplicates and all

@@ -20,9 +20,16 @@ ir::Rule ClearForeignMarks(const RenderContext& context) {
   return When().Then(ir::SetMark{.value = 0, .mask = bits}).Because("foreign marks");
 }
 
-// Marks what policy need not be asked for, and drops what conntrack cannot place. What is exempt
-// still passes the checks of interface, address and state of the endpoint: those come later.
-void RenderConntrack(const RenderContext& context, ir::Chain& chain) {
+// Before the filter table only untracked and pre-DNAT policies accept; then the mark is theirs.
+ir::Rule ClearMarksBeforeForwarding(const RenderContext& context, const HostTraits& host) {
+  ir::Rule rule = ClearForeignMarks(context);
+  if (host.accepted_before_input && !IsPlanted(Fault::kAcceptedForgotten)) {
+    std::get<ir::SetMark>(rule.action).mask &= ~context.marks.accept;
+  }
+  return rule;
+}
+
+void RenderEstablished(const RenderContext& context, ir::Chain& chain) {
   using ir::ConntrackMatch;
   const std::uint32_t exempt = context.marks.exempt;
   chain.rules.push_back(
@@ -31,6 +38,13 @@ void RenderConntrack(const RenderContext& context, ir::Chain& chain) {
                     ? ir::Action(ir::Accept{})
                     : ir::SetMark{.value = exempt, .mask = exempt})
           .Because("established"));
+}
+
+// Marks what policy need not be asked for, and drops what conntrack cannot place. What is exempt
+// still passes the checks of interface, address and state of the endpoint: those come later.
+void RenderConntrack(const RenderContext& context, ir::Chain& chain) {
+  using ir::ConntrackMatch;
+  RenderEstablished(context, chain);
   if (!context.options.disable_conntrack_invalid_check && !IsPlanted(Fault::kInvalidPasses)) {
     chain.rules.push_back(When(ConntrackMatch{.states = ConntrackMatch::kInvalid})
                               .Then(ir::Drop{})
@@ -38,7 +52,33 @@ void RenderConntrack(const RenderContext& context, ir::Chain& chain) {
   }
 }
 
-ir::Chain RenderForward(const RenderContext& context) {
+ir::Action AllowOf(const Options& options) {
+  if (options.filter_allow_action == AllowAction::kAccept) return ir::Accept{};
+  return ir::Return{};
+}
+
+ir::MarkMatch Accepted(const RenderContext& context) {
+  return {.value = context.marks.accept, .mask = context.marks.accept};
+}
+
+// Whatever an earlier table accepted need not ask the list of the interface it came in by.
+ir::Rule ToHostForwardDispatch(const RenderContext& context, const HostTraits& host,
+                               Direction direction) {
+  const ir::Action jump = ir::Jump{HostForwardDispatchChainName(direction)};
+  const bool some_skip = host.accepted_before_input && direction == Direction::kIngress &&
+                         !IsPlanted(Fault::kForwardAsksAccepted);
+  const ir::MarkMatch unaccepted{.value = 0, .mask = context.marks.accept};
+  return (some_skip ? When(unaccepted).Then(jump) : When().Then(jump))
+      .Because("host endpoints, forwarded");
+}
+
+// What is allowed when the packet's way through our chains has come to its end.
+void RenderAcceptedAtEnd(const RenderContext& context, ir::Chain& chain) {
+  if (context.options.filter_allow_action != AllowAction::kAccept) return;
+  chain.rules.push_back(When(Accepted(context)).Then(ir::Accept{}).Because("accepted"));
+}
+
+ir::Chain RenderForward(const RenderContext& context, const HostTraits& host) {
   ir::Chain chain;
   for (const auto way : {ir::InterfaceMatch::Way::kIn, ir::InterfaceMatch::Way::kOut}) {
     for (const std::string& prefix : WorkloadPrefixes(context.options)) {
@@ -47,13 +87,22 @@ ir::Chain RenderForward(const RenderContext& context) {
                                 .Because("workload traffic"));
     }
   }
+  if (!host.present) return chain;
+  chain.rules.push_back(ClearMarksBeforeForwarding(context, host));
+  RenderEstablished(context, chain);
+  chain.rules.push_back(ToHostForwardDispatch(context, host, Direction::kIngress));
+  chain.rules.push_back(ToHostForwardDispatch(context, host, Direction::kEgress));
+  RenderAcceptedAtEnd(context, chain);
   return chain;
 }
 
-ir::Chain RenderWorkloadForward(const RenderContext& context) {
+ir::Chain RenderWorkloadForward(const RenderContext& context, const HostTraits& host) {
   ir::Chain chain;
-  chain.rules.push_back(ClearForeignMarks(context));
+  chain.rules.push_back(ClearMarksBeforeForwarding(context, host));
   RenderConntrack(context, chain);
+  if (host.present) {
+    chain.rules.push_back(ToHostForwardDispatch(context, host, Direction::kIngress));
+  }
   const std::vector<std::string> prefixes = WorkloadPrefixes(context.options);
   for (const std::string& prefix : prefixes) {
     chain.rules.push_back(When(Workload(ir::InterfaceMatch::Way::kIn, prefix))
@@ -65,6 +114,9 @@ ir::Chain RenderWorkloadForward(const RenderContext& context) {
                               .Then(ir::Jump{DispatchChainName(Direction::kIngress)})
                               .Because("to a workload"));
   }
+  if (host.present) {
+    chain.rules.push_back(ToHostForwardDispatch(context, host, Direction::kEgress));
+  }
   if (context.options.filter_allow_action == AllowAction::kAccept ||
       IsPlanted(Fault::kAllowActionIgnored)) {
     chain.rules.push_back(When().Then(ir::Accept{}).Because("accepted in every direction"));
@@ -72,13 +124,47 @@ ir::Chain RenderWorkloadForward(const RenderContext& context) {
   return chain;
 }
 
-ir::Chain RenderInput(const RenderContext& context) {
+ir::Chain RenderInput(const RenderContext& context, const HostTraits& host) {
   ir::Chain chain;
   for (const std::string& prefix : WorkloadPrefixes(context.options)) {
     chain.rules.push_back(When(Workload(ir::InterfaceMatch::Way::kIn, prefix))
                               .Then(ir::Goto{std::string(kWorkloadToHostChain)})
                               .Because("workload to host"));
   }
+  if (!host.present) return chain;
+  if (host.accepted_before_input) {
+    chain.rules.push_back(
+        When(Accepted(context)).Then(AllowOf(context.options)).Because("accepted earlier"));
+  }
+  chain.rules.push_back(ClearForeignMarks(context));
+  chain.rules.push_back(When()
+                            .Then(ir::Jump{HostDispatchChainName(Direction::kIngress)})
+                            .Because("host endpoints, to the host"));
+  RenderAcceptedAtEnd(context, chain);
+  return chain;
+}
+
+// Only there with host endpoints. What goes to a local workload is never asked; what was translated
+// may leave by another interface than it seems, and is asked behind POSTROUTING.
+ir::Chain RenderOutput(const RenderContext& context, const HostTraits& host) {
+  ir::Chain chain;
+  if (host.accepted_before_output) {
+    chain.rules.push_back(
+        When(Accepted(context)).Then(AllowOf(context.options)).Because("accepted earlier"));
+  }
+  // Also of what seems to go to a workload: translated, it may leave elsewhere.
+  chain.rules.push_back(ClearForeignMarks(context));
+  for (const std::string& prefix : WorkloadPrefixes(context.options)) {
+    chain.rules.push_back(When(Workload(ir::InterfaceMatch::Way::kOut, prefix))
+                              .Then(ir::Return{})
+                              .Because("to a local workload"));
+  }
+  chain.rules.push_back(
+      When(ir::ConntrackMatch{.states = ir::ConntrackMatch::kDnat,
+                              .negated = !IsPlanted(Fault::kTranslatedAskedByFirstWay)})
+          .Then(ir::Jump{HostDispatchChainName(Direction::kEgress)})
+          .Because("host endpoints, from the host"));
+  RenderAcceptedAtEnd(context, chain);
   return chain;
 }
 
@@ -95,11 +181,8 @@ ir::Chain RenderWorkloadToHost(const RenderContext& context) {
   chain.rules.push_back(
       When().Then(ir::Jump{DispatchChainName(Direction::kEgress)}).Because("from a workload"));
   // Established flows and neighbour discovery are not up to the endpoint-to-host action.
-  const ir::Action allow = context.options.filter_allow_action == AllowAction::kAccept
-                               ? ir::Action(ir::Accept{})
-                               : ir::Action(ir::Return{});
   chain.rules.push_back(When(ir::MarkMatch{.value = exempt, .mask = exempt})
-                            .Then(allow)
+                            .Then(AllowOf(context.options))
                             .Because("established or exempt"));
   if (IsPlanted(Fault::kEndpointToHostIgnored)) return chain;
   switch (context.options.endpoint_to_host_action) {
@@ -172,22 +255,28 @@ bool IsWorkloadInterface(std::string_view name, const Options& options) {
                      [&](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
-absl::btree_map<std::string, ir::Chain> RenderStaticChains(const RenderContext& context) {
+absl::btree_map<std::string, ir::Chain> RenderVerdictChains(const RenderContext& context) {
   const Marks& marks = context.marks;
-  absl::btree_map<std::string, ir::Chain> chains;
   const auto set_bit = [](std::uint32_t bit, const char* reason) {
     return ir::Chain{{When().Then(ir::SetMark{.value = bit, .mask = bit}).Because(reason)}};
   };
   // Entered by goto: setting the mark and returning from the policy's chain is one rule there.
-  chains[std::string(kAllowChain)] = set_bit(marks.accept, "accepted");
-  chains[std::string(kPassChain)] = set_bit(marks.pass, "passed to the next tier");
-  chains[std::string(kForwardChain)] = RenderForward(context);
-  chains[std::string(kWorkloadForwardChain)] = RenderWorkloadForward(context);
-  chains[std::string(kInputChain)] = RenderInput(context);
+  return {{std::string(kAllowChain), set_bit(marks.accept, "accepted")},
+          {std::string(kPassChain), set_bit(marks.pass, "passed to the next tier")}};
+}
+
+absl::btree_map<std::string, ir::Chain> RenderStaticChains(const RenderContext& context,
+                                                           const HostTraits& host) {
+  absl::btree_map<std::string, ir::Chain> chains;
+  for (auto& [name, chain] : RenderVerdictChains(context)) chains[name] = std::move(chain);
+  chains[std::string(kForwardChain)] = RenderForward(context, host);
+  chains[std::string(kWorkloadForwardChain)] = RenderWorkloadForward(context, host);
+  chains[std::string(kInputChain)] = RenderInput(context, host);
   chains[std::string(kWorkloadToHostChain)] = RenderWorkloadToHost(context);
   if (context.family == model::IpFamily::kV6) {
     chains[std::string(kWorkloadIcmpV6Chain)] = RenderWorkloadIcmpV6(context);
   }
+  if (host.present) chains[std::string(kOutputChain)] = RenderOutput(context, host);
   return chains;
 }
 

@@ -8,14 +8,25 @@
 #include "model/base/check.h"
 
 namespace felix::compiler {
+namespace {
+
+std::vector<model::Cidr> HostNets(const std::vector<model::IpAddress>& addresses) {
+  std::vector<model::Cidr> nets;
+  nets.reserve(addresses.size());
+  for (const model::IpAddress& address : addresses) nets.push_back(model::Cidr::Host(address));
+  return nets;
+}
+
+}  // namespace
 
 void Things::SetEndpoint(const model::WorkloadEndpointId& id,
                          const model::WorkloadEndpoint& endpoint) {
-  std::vector<model::Cidr> nets;
-  nets.reserve(endpoint.addresses.size());
-  for (const model::IpAddress& address : endpoint.addresses) {
-    nets.push_back(model::Cidr::Host(address));
-  }
+  Set(id, endpoint.labels, endpoint.profiles, HostNets(endpoint.addresses), endpoint.ports);
+}
+
+void Things::SetHostEndpoint(const model::HostEndpointId& id, const model::HostEndpoint& endpoint) {
+  std::vector<model::Cidr> nets = HostNets(endpoint.expected_addresses);
+  if (IsPlanted(Fault::kHostAddressesNotInSets)) nets.clear();
   Set(id, endpoint.labels, endpoint.profiles, nets, endpoint.ports);
 }
 

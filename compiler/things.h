@@ -13,17 +13,20 @@
 
 #include "compiler/set_members.h"
 #include "model/endpoint.h"
+#include "model/host_endpoint.h"
 #include "model/labels.h"
 #include "model/update.h"
 
 namespace felix::compiler {
 
-// Everything that has labels and addresses: the cluster's workload endpoints and network sets.
+// Everything that has labels and addresses: the cluster's workload and host endpoints and network
+// sets.
 // Works out effective labels (own ones, then those of the listed profiles in order) and keeps
 // SetMembers informed of them. Owns the numbers by which SetMembers knows things.
 class Things {
  public:
-  using ThingKey = std::variant<model::WorkloadEndpointId, model::NetworkSetId>;
+  using ThingKey =
+      std::variant<model::WorkloadEndpointId, model::NetworkSetId, model::HostEndpointId>;
 
   explicit Things(SetMembers& members)
       : members_(members), ids_(0, KeyHash{&things_}, KeyEqual{&things_}) {}
@@ -31,10 +34,11 @@ class Things {
   Things& operator=(const Things&) = delete;
 
   void SetEndpoint(const model::WorkloadEndpointId& id, const model::WorkloadEndpoint& endpoint);
+  void SetHostEndpoint(const model::HostEndpointId& id, const model::HostEndpoint& endpoint);
   void SetNetworkSet(const model::NetworkSetId& id, const model::NetworkSet& set);
   void Remove(const ThingKey& key);  // of a thing that may not be there
 
-  // Labels that the profile gives to what lists it; empty if it is gone. Returns the endpoints
+  // Labels that the profile gives to what lists it; empty if it is gone. Returns the workloads
   // whose effective labels may have changed.
   std::vector<model::WorkloadEndpointId> SetProfileLabels(const std::string& profile,
                                                           const model::LabelSet& labels);

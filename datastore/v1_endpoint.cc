@@ -50,7 +50,16 @@ void CheckNat(ObjectReader& object, std::string_view name,
   }
 }
 
-std::vector<std::string> ReadProfiles(ObjectReader& object) {
+bool IsLabelKey(std::string_view key) {
+  return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' ||
+           c == '-';
+  });
+}
+
+}  // namespace
+
+std::vector<std::string> ReadV1Profiles(ObjectReader& object) {
   std::vector<std::string> profiles = ReadProfileNames(object, "profile_ids");
   const std::optional<std::string> single = object.String("profile_id");
   if (!single) return profiles;
@@ -63,15 +72,6 @@ std::vector<std::string> ReadProfiles(ObjectReader& object) {
   }
   return profiles;
 }
-
-bool IsLabelKey(std::string_view key) {
-  return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' ||
-           c == '-';
-  });
-}
-
-}  // namespace
 
 model::LabelSet ReadV1Labels(ObjectReader& object, std::string_view name) {
   std::vector<model::LabelSet::Entry> labels = object.StringMap(name);
@@ -95,7 +95,7 @@ model::WorkloadEndpoint ReadV1WorkloadEndpoint(const Field& field, std::string_v
   CheckNat(object, "ipv6_nat", endpoint.addresses);
   CheckGateway(object, "ipv4_gateway", model::IpFamily::kV4);
   CheckGateway(object, "ipv6_gateway", model::IpFamily::kV6);
-  endpoint.profiles = ReadProfiles(object);
+  endpoint.profiles = ReadV1Profiles(object);
   endpoint.ports = ReadNamedPorts(object, "ports");
   endpoint.labels = ReadV1Labels(object, "labels");
   ForceEndpointLabels(endpoint.labels, "", orchestrator, "");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "datastore/object_reader.h"
 #include "model/endpoint.h"
@@ -16,6 +18,9 @@ namespace felix::datastore {
 [[nodiscard]] model::WorkloadEndpoint ReadV1WorkloadEndpoint(const Field& object,
                                                              std::string_view orchestrator,
                                                              Faults& faults);
+
+// In profile_ids or, from older writers, in profile_id; at fault if both are there and differ.
+[[nodiscard]] std::vector<std::string> ReadV1Profiles(ObjectReader& object);
 
 // The object's members as labels. Keys are what selectors can name; values are any strings.
 [[nodiscard]] model::LabelSet ReadV1Labels(ObjectReader& object, std::string_view name);

@@ -140,7 +140,6 @@ std::optional<std::string> CheckV1Names(const V1Key& key) {
     case V1Key::Kind::kV3Resource:
     case V1Key::Kind::kReady:
     case V1Key::Kind::kHostFact:
-    case V1Key::Kind::kHostEndpoint:
     case V1Key::Kind::kIpPool:
       return std::nullopt;
     case V1Key::Kind::kConfig:
@@ -152,6 +151,9 @@ std::optional<std::string> CheckV1Names(const V1Key& key) {
       if (auto problem = CheckV1Name("host", key.host)) return problem;
       if (auto problem = CheckV1Name("orchestrator", key.orchestrator)) return problem;
       if (auto problem = CheckPath("workload", key.workload)) return problem;
+      return CheckV1Name("endpoint", key.name);
+    case V1Key::Kind::kHostEndpoint:
+      if (auto problem = CheckV1Name("host", key.host)) return problem;
       return CheckV1Name("endpoint", key.name);
     case V1Key::Kind::kProfileRules:
     case V1Key::Kind::kProfileLabels:

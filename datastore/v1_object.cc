@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "fmt/format.h"
 
+#include "datastore/host_endpoint.h"
 #include "datastore/v1_cluster.h"
 #include "datastore/v1_endpoint.h"
 #include "datastore/v1_key.h"
@@ -60,6 +61,8 @@ void DecodeJson(const DocumentNode& written, Context& context) {
     case Kind::kWorkloadEndpoint:
       return SetValue(context,
                       ReadV1WorkloadEndpoint(field, context.key.orchestrator, context.faults));
+    case Kind::kHostEndpoint:
+      return SetValue(context, ReadV1HostEndpoint(field, context.faults));
     case Kind::kProfileRules:
       return SetValue(context, ReadV1ProfileRules(field, context.faults));
     case Kind::kProfileLabels:
@@ -82,7 +85,6 @@ void DecodeJson(const DocumentNode& written, Context& context) {
     case Kind::kConfig:
     case Kind::kHostConfig:
     case Kind::kHostFact:
-    case Kind::kHostEndpoint:
     case Kind::kIpPool:
       return;
   }
@@ -110,6 +112,8 @@ std::optional<model::Key> Identity(const V1Key& key) {
       return model::ConfigId{key.host};
     case Kind::kWorkloadEndpoint:
       return model::WorkloadEndpointId{key.host, key.orchestrator, key.workload, key.name};
+    case Kind::kHostEndpoint:
+      return model::HostEndpointId{key.host, key.name};
     case Kind::kProfileRules:
     case Kind::kProfileLabels:
     case Kind::kProfileTags:
@@ -128,7 +132,6 @@ std::optional<model::Key> Identity(const V1Key& key) {
     case Kind::kV3Resource:
     case Kind::kReady:
     case Kind::kHostFact:
-    case Kind::kHostEndpoint:
     case Kind::kIpPool:
       return std::nullopt;
   }
@@ -137,8 +140,6 @@ std::optional<model::Key> Identity(const V1Key& key) {
 
 std::optional<std::string> IgnoredKind(const V1Key& key) {
   switch (key.kind) {
-    case Kind::kHostEndpoint:
-      return "HostEndpoint";
     case Kind::kIpPool:
       return "IPPool";
     case Kind::kHostFact:

@@ -11,7 +11,7 @@ namespace felix::datastore {
 // What becomes of one key of the older store and its value, by the same rules as DecodeResource: an
 // object that cannot be understood in full is absent, and refused by name. The parts of a profile
 // and the parameters of a configuration come one by one and are made into one object where they
-// meet. Host endpoints, pools and addresses of hosts are kinds without a part in policy. "Ready"
+// meet. Pools and addresses of hosts are kinds without a part in policy. "Ready"
 // that is anything but "true" is a hold. Keys without the layout of any kind are refused, those
 // outside /calico/v1 are ignored, but for v3 resources, which are refused too: they are to be given
 // as objects, without keys.

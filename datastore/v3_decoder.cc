@@ -7,6 +7,7 @@
 #include "fmt/format.h"
 
 #include "datastore/felix_configuration.h"
+#include "datastore/host_endpoint.h"
 #include "datastore/names.h"
 #include "datastore/object_metadata.h"
 #include "datastore/v3_cluster.h"
@@ -20,18 +21,13 @@ constexpr std::string_view kApiVersion = "projectcalico.org/v3";
 constexpr std::size_t kLongestPrintable = 512;
 
 // Kinds of the API that this engine has no use for.
-constexpr std::array<std::string_view, 12> kIgnoredKinds = {"BGPConfiguration",
-                                                            "BGPFilter",
-                                                            "BGPPeer",
-                                                            "BlockAffinity",
-                                                            "CalicoNodeStatus",
-                                                            "ClusterInformation",
-                                                            "HostEndpoint",
-                                                            "IPAMConfig",
-                                                            "IPAMConfiguration",
-                                                            "IPReservation",
-                                                            "KubeControllersConfiguration",
-                                                            "LiveMigration"};
+constexpr std::array<std::string_view, 11> kIgnoredKinds = {
+    "BGPConfiguration", "BGPFilter",
+    "BGPPeer",          "BlockAffinity",
+    "CalicoNodeStatus", "ClusterInformation",
+    "IPAMConfig",       "IPAMConfiguration",
+    "IPReservation",    "KubeControllersConfiguration",
+    "LiveMigration"};
 
 struct Context {
   const ObjectMetadata& metadata;
@@ -127,17 +123,28 @@ void DecodeNode(Context& context) {
   if (context.faults.empty()) context.decoded.value = std::move(node);
 }
 
+void DecodeHostEndpoint(Context& context) {
+  const ObjectMetadata& metadata = context.metadata;
+  const std::string host = ReadHostOfEndpoint(context.spec, context.faults);
+  if (host.empty()) return;
+  context.decoded.key = model::HostEndpointId{host, metadata.name};
+  model::HostEndpoint endpoint =
+      ReadHostEndpointSpec(context.spec, metadata.labels, context.faults);
+  if (context.faults.empty()) context.decoded.value = std::move(endpoint);
+}
+
 struct KnownKind {
   std::string_view name;
   Scope scope;
   void (*decode)(Context&);
 };
 
-constexpr std::array<KnownKind, 13> kKnownKinds = {{
+constexpr std::array<KnownKind, 14> kKnownKinds = {{
     {"FelixConfiguration", Scope::kCluster, DecodeFelixConfiguration},
     {"GlobalNetworkPolicy", Scope::kCluster,
      [](Context& c) { DecodePolicy(model::PolicyKind::kGlobalNetworkPolicy, c); }},
     {"GlobalNetworkSet", Scope::kCluster, DecodeNetworkSet},
+    {"HostEndpoint", Scope::kCluster, DecodeHostEndpoint},
     {"IPPool", Scope::kCluster, DecodeIpPool},
     {"NetworkPolicy", Scope::kNamespaced,
      [](Context& c) { DecodePolicy(model::PolicyKind::kNetworkPolicy, c); }},

@@ -15,6 +15,7 @@
 #include "fmt/format.h"
 
 #include "felix/config_parameters.h"
+#include "felix/failsafe_ports.h"
 #include "model/base/check.h"
 #include "model/base/strings.h"
 
@@ -126,6 +127,11 @@ class Reader {
     FELIX_CHECK(absl::SimpleHexAtoi(Text(name), &value), "not a mask");
     return value;
   }
+  std::vector<model::FailsafePort> FailsafePorts(std::string_view name) const {
+    absl::StatusOr<std::vector<model::FailsafePort>> ports = ParseFailsafePorts(Text(name));
+    FELIX_CHECK(ports.ok(), "not failsafe ports");
+    return *std::move(ports);
+  }
   // The enumerators in the order of the choices.
   template <typename Enum>
   Enum OneOf(std::string_view name) const {
@@ -162,6 +168,9 @@ compiler::Options ReadCompilerOptions(const Reader& read) {
   options.allow_vxlan_from_workloads = read.Bool("AllowVXLANPacketsFromWorkloads");
   options.allow_ipip_from_workloads = read.Bool("AllowIPIPPacketsFromWorkloads");
   options.vxlan_port = read.Integer<std::uint16_t>("VXLANPort");
+  options.failsafe_inbound = read.FailsafePorts("FailsafeInboundHostPorts");
+  options.failsafe_outbound = read.FailsafePorts("FailsafeOutboundHostPorts");
+  options.mangle_allow_action = read.OneOf<compiler::AllowAction>("IptablesMangleAllowAction");
   options.workload_source_spoofing = read.Text("WorkloadSourceSpoofing") == "Any";
   options.log_prefix = read.Text("LogPrefix");
   options.log_limit = ir::ParseLimit(read.Text("LogActionRateLimit"));

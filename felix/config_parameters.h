@@ -19,11 +19,12 @@ enum class ParameterType : std::uint8_t {
   kMarkMask,       // unsigned 32 bits, at least four of them set
   kInterfaceList,  // names or prefixes, separated by commas
   kHostname,
-  kInterface,    // one name, or a prefix and +; empty: none
-  kRate,         // packets per unit: 10/minute; empty: no limit
-  kPortRange,    // a port or first:last; empty: none
-  kIpv4Address,  // empty: none
-  kText,         // anything
+  kInterface,      // one name, or a prefix and +; empty: none
+  kRate,           // packets per unit: 10/minute; empty: no limit
+  kPortRange,      // a port or first:last; empty: none
+  kIpv4Address,    // empty: none
+  kFailsafePorts,  // as failsafe_ports.h reads them; empty: none
+  kText,           // anything
 };
 
 enum class ParameterScope : std::uint8_t {

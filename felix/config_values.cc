@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -16,6 +17,7 @@
 
 #include "compiler/ir/match.h"
 #include "felix/config_parameters.h"
+#include "felix/failsafe_ports.h"
 #include "model/address.h"
 #include "model/base/check.h"
 #include "model/base/status_macros.h"
@@ -157,6 +159,11 @@ absl::StatusOr<std::string> ParseIpv4Address(std::string_view text) {
   return address->ToString();
 }
 
+absl::StatusOr<std::string> ParsePorts(std::string_view text) {
+  FELIX_ASSIGN_OR_RETURN(const std::vector<model::FailsafePort> ports, ParseFailsafePorts(text));
+  return FailsafePortsText(ports);
+}
+
 absl::StatusOr<std::string> ParseText(std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -178,6 +185,7 @@ absl::StatusOr<std::string> ZeroOf(const Parameter& parameter) {
     case ParameterType::kRate:
     case ParameterType::kPortRange:
     case ParameterType::kIpv4Address:
+    case ParameterType::kFailsafePorts:
     case ParameterType::kText:
       return std::string();
     case ParameterType::kOneOf:
@@ -221,6 +229,8 @@ absl::StatusOr<std::string> ParseParameterValue(const Parameter& parameter, std:
       return ParsePortRange(text);
     case ParameterType::kIpv4Address:
       return ParseIpv4Address(text);
+    case ParameterType::kFailsafePorts:
+      return ParsePorts(text);
     case ParameterType::kText:
       return ParseText(text);
   }

@@ -43,6 +43,7 @@ constexpr StateBit kStates[] = {
     {ir::ConntrackMatch::kEstablished, XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED)},
     {ir::ConntrackMatch::kRelated, XT_CONNTRACK_STATE_BIT(IP_CT_RELATED)},
     {ir::ConntrackMatch::kInvalid, XT_CONNTRACK_STATE_INVALID},
+    {ir::ConntrackMatch::kDnat, XT_CONNTRACK_STATE_DNAT},
 };
 
 class MatchWriter {

@@ -57,8 +57,8 @@ struct NetlinkLog {
   std::uint32_t size = 0;  // bytes of the packet, 0: all
   bool operator==(const NetlinkLog&) const = default;
 };
-// Keeps connection tracking away from the packet, and ends the table with an accept. Raw table
-// only.
+// Keeps connection tracking away from the packet; evaluation goes on with the next rule (xt_CT.c).
+// Raw table only.
 struct NoTrack {
   bool operator==(const NoTrack&) const = default;
 };

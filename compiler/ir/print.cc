@@ -29,11 +29,12 @@ std::string PortList(const std::vector<model::PortRange>& ranges) {
 
 // In the order in which iptables-save names the states.
 std::string StateList(std::uint8_t states) {
-  static constexpr std::array<std::pair<std::uint8_t, std::string_view>, 4> kStates = {{
+  static constexpr std::array<std::pair<std::uint8_t, std::string_view>, 5> kStates = {{
       {ConntrackMatch::kInvalid, "INVALID"},
       {ConntrackMatch::kNew, "NEW"},
       {ConntrackMatch::kRelated, "RELATED"},
       {ConntrackMatch::kEstablished, "ESTABLISHED"},
+      {ConntrackMatch::kDnat, "DNAT"},
   }};
   std::string text;
   for (const auto& [bit, name] : kStates) {

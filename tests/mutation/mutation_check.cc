@@ -68,6 +68,8 @@ bool IsCaught(Progress& progress) {
     if (testing::CheckMeaning(seed, on_step, seen).has_value()) return true;
     Note(progress, "rare rules", seed);
     if (testing::CheckRareRules(seed, on_step, seen).has_value()) return true;
+    Note(progress, "host paths", seed);
+    if (testing::CheckHostPaths(seed, on_step, seen).has_value()) return true;
     Note(progress, "history", seed);
     if (testing::CheckHistory(seed, on_step).has_value()) return true;
     Note(progress, "crowded host", seed);

@@ -41,6 +41,13 @@ TEST(GraphMeaning, RulesOfACrowdedHostDoSoToo) {
   EXPECT_GT(seen[Verdict::kAccept], 100);
 }
 
+TEST(GraphMeaning, RulesAboutTheHostItselfDoSoToo) {
+  testing::VerdictCounts seen = WalkSeeds(200, testing::CheckHostPaths);
+  EXPECT_GT(seen[Verdict::kDeny], 1000);
+  EXPECT_GT(seen[Verdict::kAccept], 1000);
+  EXPECT_GT(seen[Verdict::kContinue], 1000);
+}
+
 TEST(GraphMeaning, RareRulesDoSoToo) {
   testing::VerdictCounts seen = WalkSeeds(100, testing::CheckRareRules);
   EXPECT_GT(seen[Verdict::kDeny], 1000);

@@ -38,7 +38,7 @@ std::optional<Violation> CheckPackets(const compiler::Graph& graph,
     Packet judged = packet;
     for (const ir::Action& translation : got.translations) {
       const auto* to = std::get_if<ir::DestinationNat>(&translation);
-      if (to != nullptr) judged.destination = to->address;
+      if (to != nullptr) judged.redirection = Redirection{to->address, judged.destination_port};
     }
     const reference::Judgement want = reference::Explain(graph.store(), options, judged);
     // What is not ours is left to the rest of the host's rules.

@@ -45,6 +45,11 @@ using VerdictCounts = std::map<Verdict, int>;
 [[nodiscard]] std::optional<Violation> CheckRareRules(std::uint64_t seed, const OnStep& on_step,
                                                       VerdictCounts& seen);
 
+// Rules do with packets what the oracle says, on a host with few resources but host endpoints, and
+// policies of all lists that meet on the same ports.
+[[nodiscard]] std::optional<Violation> CheckHostPaths(std::uint64_t seed, const OnStep& on_step,
+                                                      VerdictCounts& seen);
+
 [[nodiscard]] std::optional<Violation> CheckPackets(const compiler::Graph& graph,
                                                     const std::vector<Packet>& packets, int step,
                                                     VerdictCounts& seen);

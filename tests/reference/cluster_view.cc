@@ -13,9 +13,30 @@ namespace {
 
 constexpr double kLast = std::numeric_limits<double>::infinity();
 
-bool Owns(const model::WorkloadEndpoint& endpoint, const model::IpAddress& address) {
-  return std::find(endpoint.addresses.begin(), endpoint.addresses.end(), address) !=
-         endpoint.addresses.end();
+bool Holds(const std::vector<model::IpAddress>& addresses, const model::IpAddress& address) {
+  return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
+bool Claims(const model::HostEndpoint& endpoint, const std::string& name,
+            const model::Interface& interface) {
+  if (!endpoint.interface_name.empty()) return endpoint.interface_name == name;
+  return std::any_of(
+      endpoint.expected_addresses.begin(), endpoint.expected_addresses.end(),
+      [&](const model::IpAddress& address) { return Holds(interface.addresses, address); });
+}
+
+bool IsIn(PolicyList list, const model::Policy& policy) {
+  switch (list) {
+    case PolicyList::kNormal:
+      return !policy.do_not_track && !policy.pre_dnat;
+    case PolicyList::kForward:
+      return !policy.do_not_track && !policy.pre_dnat && policy.apply_on_forward;
+    case PolicyList::kUntracked:
+      return policy.do_not_track;
+    case PolicyList::kPreDnat:
+      return policy.pre_dnat && !policy.do_not_track;
+  }
+  return false;
 }
 
 template <typename AnyPolicy>
@@ -81,16 +102,46 @@ model::LabelSet ClusterView::EffectiveLabels(const model::LabelSet& own,
   return labels;
 }
 
+const model::HostEndpoint* ClusterView::HostEndpointOf(const std::string& interface_name) const {
+  const auto interface = store_.interfaces().find(model::InterfaceId{interface_name});
+  if (interface == store_.interfaces().end() || IsWorkloadInterface(interface_name)) return nullptr;
+  for (const auto& [id, endpoint] : store_.host_endpoints()) {
+    if (id.host == options_.hostname && Claims(endpoint, interface_name, interface->second)) {
+      return &endpoint;
+    }
+  }
+  return nullptr;
+}
+
+const model::HostEndpoint* ClusterView::WildcardHostEndpoint() const {
+  for (const auto& [id, endpoint] : store_.host_endpoints()) {
+    if (id.host == options_.hostname && endpoint.interface_name == "*") return &endpoint;
+  }
+  return nullptr;
+}
+
 std::vector<AppliedTier> ClusterView::TiersOf(const model::WorkloadEndpoint& endpoint,
                                               Direction direction) const {
-  const model::LabelSet labels = EffectiveLabels(endpoint.labels, endpoint.profiles);
+  return TiersOf(EffectiveLabels(endpoint.labels, endpoint.profiles), PolicyList::kNormal,
+                 direction);
+}
+
+std::vector<AppliedTier> ClusterView::TiersOf(const model::HostEndpoint& endpoint, PolicyList list,
+                                              Direction direction) const {
+  return TiersOf(EffectiveLabels(endpoint.labels, endpoint.profiles), list, direction);
+}
+
+std::vector<AppliedTier> ClusterView::TiersOf(const model::LabelSet& labels, PolicyList list,
+                                              Direction direction) const {
   std::map<std::string, std::vector<AppliedPolicy>> by_tier;
   for (const auto& [id, policy] : store_.policies()) {
-    if (IsStaged(id.kind) || policy.do_not_track || policy.pre_dnat) continue;
+    if (IsStaged(id.kind) || !IsIn(list, policy)) continue;
     if (!AppliesTo(policy, direction) || !policy.selector.Matches(labels)) continue;
     by_tier[policy.tier].push_back({id, policy.order.value_or(kLast), &policy});
   }
-  if (options_.invalid_policy_action == compiler::InvalidPolicyAction::kDrop) {
+  // Nobody knows what else a broken policy was to apply to.
+  if (list == PolicyList::kNormal &&
+      options_.invalid_policy_action == compiler::InvalidPolicyAction::kDrop) {
     for (const auto& [id, broken] : store_.broken_policies()) {
       if (IsStaged(id.kind) || !broken.selector.has_value()) continue;
       if (!AppliesTo(broken, direction) || !broken.selector->Matches(labels)) continue;
@@ -103,7 +154,9 @@ std::vector<AppliedTier> ClusterView::TiersOf(const model::WorkloadEndpoint& end
     const auto tier = store_.tiers().find(model::TierId{name});
     const bool passes = tier != store_.tiers().end() &&
                         tier->second.default_action == model::TierDefaultAction::kPass;
-    tiers.push_back({name, !passes, std::move(policies)});
+    // Traffic that these lists do not decide on goes on to the normal one.
+    const bool goes_on = list == PolicyList::kUntracked || list == PolicyList::kPreDnat;
+    tiers.push_back({name, !passes && !goes_on, std::move(policies)});
   }
   std::sort(tiers.begin(), tiers.end(), [this](const AppliedTier& a, const AppliedTier& b) {
     return TierRank(store_, a.name) < TierRank(store_, b.name);
@@ -119,7 +172,13 @@ const model::Profile* ClusterView::FindProfile(const std::string& name) const {
 bool ClusterView::IsSelected(const model::Selector& selector,
                              const model::IpAddress& address) const {
   for (const auto& [id, endpoint] : store_.endpoints()) {
-    if (Exists(id, endpoint) && Owns(endpoint, address) &&
+    if (Exists(id, endpoint) && Holds(endpoint.addresses, address) &&
+        selector.Matches(EffectiveLabels(endpoint.labels, endpoint.profiles))) {
+      return true;
+    }
+  }
+  for (const auto& [id, endpoint] : store_.host_endpoints()) {
+    if (Holds(endpoint.expected_addresses, address) &&
         selector.Matches(EffectiveLabels(endpoint.labels, endpoint.profiles))) {
       return true;
     }
@@ -139,12 +198,15 @@ bool ClusterView::HasNamedPort(const model::Selector& selector, const std::strin
                                const model::IpAddress& address, model::Protocol protocol,
                                std::uint16_t port) const {
   const model::NamedPort wanted{port_name, protocol, port};
+  const auto has = [&](const auto& endpoint) {
+    return std::count(endpoint.ports.begin(), endpoint.ports.end(), wanted) > 0 &&
+           selector.Matches(EffectiveLabels(endpoint.labels, endpoint.profiles));
+  };
   for (const auto& [id, endpoint] : store_.endpoints()) {
-    if (Exists(id, endpoint) && Owns(endpoint, address) &&
-        std::count(endpoint.ports.begin(), endpoint.ports.end(), wanted) > 0 &&
-        selector.Matches(EffectiveLabels(endpoint.labels, endpoint.profiles))) {
-      return true;
-    }
+    if (Exists(id, endpoint) && Holds(endpoint.addresses, address) && has(endpoint)) return true;
+  }
+  for (const auto& [id, endpoint] : store_.host_endpoints()) {
+    if (Holds(endpoint.expected_addresses, address) && has(endpoint)) return true;
   }
   return false;
 }

@@ -24,6 +24,14 @@ struct AppliedTier {
 
 enum class Direction : std::uint8_t { kIngress, kEgress };
 
+// A host endpoint has its policies in lists, each asked elsewhere on a packet's way.
+enum class PolicyList : std::uint8_t {
+  kNormal,     // for the host's own traffic; a workload has no other list
+  kForward,    // those of the normal ones that apply to forwarded traffic too
+  kUntracked,  // asked before connection tracking
+  kPreDnat,    // asked before destinations are translated; ingress only
+};
+
 // Answers questions about the resources as one host sees them: which endpoints exist, what they are
 // labelled, who owns an interface, which policies concern an endpoint and in which order, and which
 // addresses a selector or a port name stands for. Borrows the store and the options; every answer
@@ -39,9 +47,17 @@ class ClusterView {
   // The local endpoint that the interface belongs to, or null.
   [[nodiscard]] const model::WorkloadEndpoint* OwnerOf(const std::string& interface_name) const;
 
+  // The local host endpoint that has the interface to itself, or null. Interfaces of workloads, and
+  // those that nobody has told us of, have none.
+  [[nodiscard]] const model::HostEndpoint* HostEndpointOf(const std::string& interface_name) const;
+  // The local host endpoint for all interfaces that have none of their own, or null.
+  [[nodiscard]] const model::HostEndpoint* WildcardHostEndpoint() const;
+
   // The tiers that have a say in this direction, in order.
   [[nodiscard]] std::vector<AppliedTier> TiersOf(const model::WorkloadEndpoint& endpoint,
                                                  Direction direction) const;
+  [[nodiscard]] std::vector<AppliedTier> TiersOf(const model::HostEndpoint& endpoint,
+                                                 PolicyList list, Direction direction) const;
   [[nodiscard]] const model::Profile* FindProfile(const std::string& name) const;
 
   // Whether some endpoint of any host, or some network set, has the address and is selected.
@@ -55,6 +71,8 @@ class ClusterView {
  private:
   [[nodiscard]] bool Exists(const model::WorkloadEndpointId& id,
                             const model::WorkloadEndpoint& endpoint) const;
+  [[nodiscard]] std::vector<AppliedTier> TiersOf(const model::LabelSet& labels, PolicyList list,
+                                                 Direction direction) const;
   [[nodiscard]] model::LabelSet EffectiveLabels(const model::LabelSet& own,
                                                 const std::vector<std::string>& profiles) const;
 

@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "fmt/format.h"
 
 #include "tests/reference/cluster_view.h"
-#include "tests/reference/rule_meaning.h"
+#include "tests/reference/host_policy.h"
+#include "tests/reference/opinion.h"
 
 namespace felix::reference {
 namespace {
@@ -19,58 +22,10 @@ using testing::Verdict;
 
 constexpr std::uint8_t kRouterAdvertisement = 134;
 
-// What one direction of one endpoint says: an accept or a deny, and why.
-struct Opinion {
-  bool accepts = false;
-  std::string reason;
-};
-
-std::optional<model::RuleAction> FirstMatch(const ClusterView& cluster,
-                                            const std::vector<model::PolicyRule>& rules,
-                                            const Packet& packet) {
-  for (const model::PolicyRule& rule : rules) {
-    if (rule.action != model::RuleAction::kLog && Matches(cluster, rule, packet)) {
-      return rule.action;
-    }
-  }
-  return std::nullopt;
-}
-
-template <typename RuleOwner>
-const std::vector<model::PolicyRule>& RulesOf(const RuleOwner& owner, Direction direction) {
-  return direction == Direction::kIngress ? owner.ingress : owner.egress;
-}
-
-Opinion AskProfiles(const ClusterView& cluster, const model::WorkloadEndpoint& endpoint,
+Opinion AskWorkload(const ClusterView& cluster, const model::WorkloadEndpoint& endpoint,
                     Direction direction, const Packet& packet) {
-  for (const std::string& name : endpoint.profiles) {
-    const model::Profile* profile = cluster.FindProfile(name);
-    if (profile == nullptr) return {false, fmt::format("unknown profile/{}", name)};
-    const auto action = FirstMatch(cluster, RulesOf(*profile, direction), packet);
-    if (action == model::RuleAction::kAllow) return {true, fmt::format("profile/{}", name)};
-    if (action == model::RuleAction::kDeny) return {false, fmt::format("profile/{}", name)};
-  }
-  return {false, "no profile allows it"};
-}
-
-Opinion AskEndpoint(const ClusterView& cluster, const model::WorkloadEndpoint& endpoint,
-                    Direction direction, const Packet& packet) {
-  for (const AppliedTier& tier : cluster.TiersOf(endpoint, direction)) {
-    std::optional<model::RuleAction> decision;
-    std::string decided_by;
-    for (const AppliedPolicy& applied : tier.policies) {
-      decided_by = applied.id.ToString();
-      if (applied.policy == nullptr) return {false, fmt::format("broken {}", decided_by)};
-      decision = FirstMatch(cluster, RulesOf(*applied.policy, direction), packet);
-      if (decision.has_value()) break;
-    }
-    if (decision == model::RuleAction::kAllow) return {true, decided_by};
-    if (decision == model::RuleAction::kDeny) return {false, decided_by};
-    if (!decision.has_value() && tier.denies_at_end) {
-      return {false, fmt::format("end of tier {}", tier.name)};
-    }
-  }
-  return AskProfiles(cluster, endpoint, direction, packet);
+  return AskAll(cluster, cluster.TiersOf(endpoint, direction), endpoint.profiles, direction,
+                packet);
 }
 
 bool MayHaveSource(const model::WorkloadEndpoint& endpoint, const model::IpAddress& source) {
@@ -145,8 +100,8 @@ Judgement JudgeToHost(const ClusterView& cluster, const compiler::Options& optio
   if (const auto known = JudgeState(options, packet, accept)) return *known;
   if (const auto tunnel = JudgeTunnels(options, packet)) return *tunnel;
 
-  const Opinion egress = AskEndpoint(cluster, *source, Direction::kEgress, packet);
-  if (!egress.accepts) return {Verdict::kDeny, "egress: " + egress.reason};
+  const Opinion egress = AskWorkload(cluster, *source, Direction::kEgress, packet);
+  if (!egress.Allows()) return {Verdict::kDeny, "egress: " + egress.reason};
   switch (options.endpoint_to_host_action) {
     case compiler::EndpointToHostAction::kDrop:
       return {Verdict::kDeny, "endpoint to host"};
@@ -158,38 +113,98 @@ Judgement JudgeToHost(const ClusterView& cluster, const compiler::Options& optio
   return {};
 }
 
-Judgement JudgeForwarded(const ClusterView& cluster, const compiler::Options& options,
-                         const Packet& packet) {
+// What is wrong with a forwarded packet whatever policies say.
+std::optional<Judgement> JudgeEnds(const ClusterView& cluster, const Packet& packet) {
   const bool from_workload = cluster.IsWorkloadInterface(packet.in_interface);
   const bool to_workload = cluster.IsWorkloadInterface(packet.out_interface);
-  const model::WorkloadEndpoint* source =
-      from_workload ? cluster.OwnerOf(packet.in_interface) : nullptr;
-  const model::WorkloadEndpoint* destination =
-      to_workload ? cluster.OwnerOf(packet.out_interface) : nullptr;
-  if (from_workload && source == nullptr) return {Verdict::kDeny, "unknown source interface"};
+  const model::WorkloadEndpoint* source = cluster.OwnerOf(packet.in_interface);
+  const model::WorkloadEndpoint* destination = cluster.OwnerOf(packet.out_interface);
+  if (from_workload && source == nullptr) {
+    return Judgement{Verdict::kDeny, "unknown source interface"};
+  }
   if (to_workload && destination == nullptr) {
-    return {Verdict::kDeny, "unknown destination interface"};
+    return Judgement{Verdict::kDeny, "unknown destination interface"};
   }
-  if (from_workload && !source->admin_up) return {Verdict::kDeny, "source is down"};
-  if (to_workload && !destination->admin_up) return {Verdict::kDeny, "destination is down"};
+  if (from_workload && !source->admin_up) return Judgement{Verdict::kDeny, "source is down"};
+  if (to_workload && !destination->admin_up) {
+    return Judgement{Verdict::kDeny, "destination is down"};
+  }
   if (from_workload && !MayHaveSource(*source, packet.source)) {
-    return {Verdict::kDeny, "spoofed source"};
+    return Judgement{Verdict::kDeny, "spoofed source"};
   }
+  return std::nullopt;
+}
+
+// `accepted`: by a host endpoint's policy before it was known that the packet is to be forwarded.
+Judgement JudgeForwarded(const ClusterView& cluster, const compiler::Options& options,
+                         const Packet& packet, bool accepted) {
+  const HostPolicy host(cluster, options);
+  const bool from_workload = cluster.IsWorkloadInterface(packet.in_interface);
+  const bool to_workload = cluster.IsWorkloadInterface(packet.out_interface);
+  const bool from_host_endpoint = host.Covers(packet.in_interface) && !accepted;
+  const bool to_host_endpoint = host.Covers(packet.out_interface);
+  const bool asked = from_workload || to_workload || from_host_endpoint || to_host_endpoint;
+  if (!asked && !accepted) return {Verdict::kNotOurs, "forwarded between foreign interfaces"};
+
+  if (const auto wrong = JudgeEnds(cluster, packet)) return *wrong;
   const Verdict accept = AcceptOf(options);
   if (const auto known = JudgeState(options, packet, accept)) return *known;
-  std::string reason;
+  std::vector<std::pair<std::string, Opinion>> opinions;
+  if (from_host_endpoint) {
+    opinions.emplace_back("forward in",
+                          host.Forwarded(packet.in_interface, Direction::kIngress, packet));
+  }
   if (from_workload) {
     if (const auto tunnel = JudgeTunnels(options, packet)) return *tunnel;
-    const Opinion egress = AskEndpoint(cluster, *source, Direction::kEgress, packet);
-    if (!egress.accepts) return {Verdict::kDeny, "egress: " + egress.reason};
-    reason += "egress: " + egress.reason + " ";
+    opinions.emplace_back("egress", AskWorkload(cluster, *cluster.OwnerOf(packet.in_interface),
+                                                Direction::kEgress, packet));
   }
   if (to_workload) {
-    const Opinion ingress = AskEndpoint(cluster, *destination, Direction::kIngress, packet);
-    if (!ingress.accepts) return {Verdict::kDeny, "ingress: " + ingress.reason};
-    reason += "ingress: " + ingress.reason;
+    opinions.emplace_back("ingress", AskWorkload(cluster, *cluster.OwnerOf(packet.out_interface),
+                                                 Direction::kIngress, packet));
+  }
+  if (to_host_endpoint) {
+    opinions.emplace_back("forward out",
+                          host.Forwarded(packet.out_interface, Direction::kEgress, packet));
+  }
+  std::string reason;
+  for (const auto& [who, opinion] : opinions) {
+    if (opinion.Denies()) return {Verdict::kDeny, fmt::format("{}: {}", who, opinion.reason)};
+    reason += fmt::format("{}: {} ", who, opinion.reason);
   }
   return {accept, reason};
+}
+
+// A packet for the host itself that came from a network.
+Judgement JudgeIncoming(const ClusterView& cluster, const compiler::Options& options,
+                        const Packet& packet, bool accepted) {
+  const HostPolicy host(cluster, options);
+  const Verdict accept = AcceptOf(options);
+  if (accepted) return {accept, "untracked or before translation"};
+  if (!host.Covers(packet.in_interface)) return {Verdict::kNotOurs, "for the host itself"};
+  if (const auto known = JudgeState(options, packet, accept)) return *known;
+  if (host.IsFailsafe(Direction::kIngress, packet)) return {Verdict::kAccept, "failsafe port"};
+  const Opinion opinion = host.OfHost(packet.in_interface, Direction::kIngress, packet);
+  return {opinion.Allows() ? accept : Verdict::kDeny, "host ingress: " + opinion.reason};
+}
+
+// A packet of the host itself. One that was redirected is judged where it leaves, behind the filter
+// table, so that being allowed does not keep the rest of the host's rules from it.
+Judgement JudgeOutgoing(const ClusterView& cluster, const compiler::Options& options,
+                        const Packet& packet, bool accepted) {
+  const HostPolicy host(cluster, options);
+  const Verdict accept = packet.IsRedirected() ? Verdict::kContinue : AcceptOf(options);
+  if (accepted) return {accept, "untracked"};
+  if (cluster.IsWorkloadInterface(packet.out_interface)) {
+    return {Verdict::kNotOurs, "the host's own to a workload"};
+  }
+  if (!host.Covers(packet.out_interface)) return {Verdict::kNotOurs, "the host's own"};
+  if (const auto known = JudgeState(options, packet, accept)) return *known;
+  if (host.IsFailsafe(Direction::kEgress, packet)) {
+    return {packet.IsRedirected() ? Verdict::kContinue : Verdict::kAccept, "failsafe port"};
+  }
+  const Opinion opinion = host.OfHost(packet.out_interface, Direction::kEgress, packet);
+  return {opinion.Allows() ? accept : Verdict::kDeny, "host egress: " + opinion.reason};
 }
 
 }  // namespace
@@ -197,17 +212,39 @@ Judgement JudgeForwarded(const ClusterView& cluster, const compiler::Options& op
 Judgement Explain(const model::Store& store, const compiler::Options& options,
                   const Packet& packet) {
   const ClusterView cluster(store, options);
+  const HostPolicy host(cluster, options);
   if (packet.family() == model::IpFamily::kV6 && !options.ipv6_support) {
     return {Verdict::kNotOurs, "IPv6 is off"};
   }
-  const bool from_workload = cluster.IsWorkloadInterface(packet.in_interface);
-  const bool to_workload = cluster.IsWorkloadInterface(packet.out_interface);
-  if (!packet.in_interface.empty() && !packet.out_interface.empty()) {
-    if (from_workload || to_workload) return JudgeForwarded(cluster, options, packet);
-    return {Verdict::kNotOurs, "forwarded between foreign interfaces"};
+  Packet now = packet;
+  const bool incoming = !packet.in_interface.empty();
+  const std::string& first_interface =
+      incoming ? packet.in_interface
+               : (packet.first_out_interface.empty() ? packet.out_interface
+                                                     : packet.first_out_interface);
+  const Opinion untracked =
+      host.Untracked(first_interface, incoming ? Direction::kIngress : Direction::kEgress, packet);
+  if (untracked.Denies()) return {Verdict::kDeny, "untracked: " + untracked.reason};
+  bool accepted = untracked.Allows();
+  if (accepted) now.conntrack = ConntrackState::kUntracked;
+  if (incoming && !accepted) {
+    const Opinion before_translation = host.PreDnat(now);
+    if (before_translation.Denies()) {
+      return {Verdict::kDeny, "before translation: " + before_translation.reason};
+    }
+    accepted = before_translation.Allows();
   }
-  if (from_workload) return JudgeToHost(cluster, options, packet);
-  return {Verdict::kNotOurs, "the host's own"};
+  if (now.IsRedirected()) {
+    now.Redirect();
+  } else {
+    now.redirection.reset();
+    if (!now.first_out_interface.empty()) now.out_interface = now.first_out_interface;
+  }
+
+  if (!incoming) return JudgeOutgoing(cluster, options, now, accepted);
+  if (!packet.out_interface.empty()) return JudgeForwarded(cluster, options, now, accepted);
+  if (cluster.IsWorkloadInterface(packet.in_interface)) return JudgeToHost(cluster, options, now);
+  return JudgeIncoming(cluster, options, now, accepted);
 }
 
 Verdict Judge(const model::Store& store, const compiler::Options& options, const Packet& packet) {

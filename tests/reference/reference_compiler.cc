@@ -6,9 +6,10 @@
 #include <set>
 
 #include "compiler/chain_renderer.h"
+#include "compiler/host_renderer.h"
 #include "compiler/nat_renderer.h"
-#include "compiler/policy_order.h"
 #include "compiler/validation.h"
+#include "tests/reference/reference_shapes.h"
 
 namespace felix::reference {
 namespace {
@@ -35,61 +36,29 @@ std::map<std::string, model::WorkloadEndpoint> LocalByInterface(const model::Sto
   return local;
 }
 
-model::LabelSet Effective(const model::Store& store, model::LabelSet labels,
-                          const std::vector<std::string>& profiles) {
-  for (const std::string& name : profiles) {
-    const auto profile = store.profiles().find(model::ProfileId{name});
-    if (profile != store.profiles().end()) labels.Inherit(profile->second.labels_to_apply);
-  }
-  return labels;
-}
-
-std::map<model::PolicyId, model::Policy> PoliciesInForce(const model::Store& store,
-                                                         const compiler::Options& options) {
-  std::map<model::PolicyId, model::Policy> policies;
-  for (const auto& [id, policy] : store.policies()) {
-    if (compiler::GovernsWorkloads(id, policy)) policies.emplace(id, policy);
-  }
-  if (options.invalid_policy_action != compiler::InvalidPolicyAction::kDrop) return policies;
-  for (const auto& [id, broken] : store.broken_policies()) {
-    const auto stand_in = compiler::DenyingStandIn(broken);
-    if (!model::IsStaged(id.kind) && stand_in.has_value()) policies.emplace(id, *stand_in);
-  }
-  return policies;
-}
-
-compiler::Shape ShapeOf(const model::Store& store, const compiler::Options& options,
-                        const model::WorkloadEndpoint& endpoint, Direction direction) {
-  const model::LabelSet labels = Effective(store, endpoint.labels, endpoint.profiles);
-  std::vector<std::pair<compiler::PolicyPosition, model::PolicyId>> matching;
-  for (const auto& [id, policy] : PoliciesInForce(store, options)) {
-    const bool applies =
-        direction == Direction::kIngress ? policy.ingress_applies : policy.egress_applies;
-    if (!applies || !policy.selector.Matches(labels)) continue;
-    const auto tier = store.tiers().find(model::TierId{policy.tier});
-    matching.emplace_back(
-        compiler::PositionOf(id, policy.tier, policy.order,
-                             tier == store.tiers().end() ? nullptr : &tier->second),
-        id);
-  }
-  std::sort(matching.begin(), matching.end());
-  compiler::Shape shape{.direction = direction, .tiers = {}, .profiles = endpoint.profiles};
-  for (const auto& [position, id] : matching) {
-    if (shape.tiers.empty() || shape.tiers.back().name != position.tier) {
-      const auto tier = store.tiers().find(model::TierId{position.tier});
-      shape.tiers.push_back({.name = position.tier,
-                             .default_action = compiler::DefaultActionOf(
-                                 tier == store.tiers().end() ? nullptr : &tier->second),
-                             .policies = {}});
-    }
-    shape.tiers.back().policies.push_back(id);
-  }
-  return shape;
-}
-
 void AddNets(const std::vector<model::Cidr>& nets, model::IpFamily family, ir::AddressSet& set) {
   for (const model::Cidr& net : nets) {
     if (net.family() == family) set.members.insert({.net = net, .protocol = {}, .port = 0});
+  }
+}
+
+// What an endpoint brings to a set whose selector matches it.
+void AddEndpoint(const compiler::SetDefinition& definition,
+                 const std::vector<model::IpAddress>& addresses,
+                 const std::vector<model::NamedPort>& ports, model::IpFamily family,
+                 ir::AddressSet& set) {
+  for (const model::IpAddress& address : addresses) {
+    if (definition.kind == ir::SetKind::kNet) {
+      AddNets({model::Cidr::Host(address)}, family, set);
+      continue;
+    }
+    for (const model::NamedPort& port : ports) {
+      const model::Protocol wanted = definition.port_protocol;
+      if (port.name != definition.port_name || address.family() != family) continue;
+      if (wanted.number != 0 && wanted != port.protocol) continue;
+      set.members.insert(
+          {.net = model::Cidr::Host(address), .protocol = port.protocol, .port = port.port});
+    }
   }
 }
 
@@ -104,19 +73,12 @@ ir::AddressSet FillSet(const model::Store& store, const compiler::Options& optio
   for (const auto& [id, endpoint] : ValidEndpoints(store, options)) {
     if (!definition.selector->Matches(Effective(store, endpoint.labels, endpoint.profiles)))
       continue;
-    for (const model::IpAddress& address : endpoint.addresses) {
-      if (definition.kind == ir::SetKind::kNet) {
-        AddNets({model::Cidr::Host(address)}, family, set);
-        continue;
-      }
-      for (const model::NamedPort& port : endpoint.ports) {
-        const model::Protocol wanted = definition.port_protocol;
-        if (port.name != definition.port_name || address.family() != family) continue;
-        if (wanted.number != 0 && wanted != port.protocol) continue;
-        set.members.insert(
-            {.net = model::Cidr::Host(address), .protocol = port.protocol, .port = port.port});
-      }
-    }
+    AddEndpoint(definition, endpoint.addresses, endpoint.ports, family, set);
+  }
+  for (const auto& [id, endpoint] : store.host_endpoints()) {
+    if (!definition.selector->Matches(Effective(store, endpoint.labels, endpoint.profiles)))
+      continue;
+    AddEndpoint(definition, endpoint.expected_addresses, endpoint.ports, family, set);
   }
   for (const auto& [id, network_set] : store.network_sets()) {
     if (definition.kind != ir::SetKind::kNet) break;
@@ -202,10 +164,35 @@ class FamilyCompiler {
       : store_(store), context_(context), state_(state) {}
 
   void Compile() {
-    for (const auto& [name, chain] : compiler::RenderStaticChains(context_)) Emit(name, chain);
+    const compiler::HostLayout hosts = LayoutOf(store_, context_.options);
+    for (const auto& [name, chain] :
+         compiler::RenderStaticChains(context_, compiler::TraitsOf(hosts))) {
+      Emit(ir::Table::kFilter, name, chain);
+    }
     for (const auto& [key, rules] : compiler::RenderHooks(context_)) state_.hooks[key] = rules;
     compiler::RenderTranslations(TranslationsOf(store_, context_.options, context_.family),
                                  context_, state_);
+    CompileWorkloads();
+    CompileHosts(hosts);
+    for (const auto& [id, definition] : sets_) {
+      state_.sets[{.family = context_.family, .id = id}] =
+          FillSet(store_, context_.options, definition, context_.family);
+    }
+  }
+
+ private:
+  void CompileHosts(const compiler::HostLayout& hosts) {
+    const ir::DesiredState rendered = compiler::RenderHostEndpoints(hosts, context_);
+    for (const auto& [key, chain] : rendered.chains) state_.chains[key] = chain;
+    for (const auto& [key, rules] : rendered.hooks) state_.hooks[key] = rules;
+    for (const auto& [name, policies] : hosts.interfaces) {
+      for (const compiler::Shape& shape : policies.shapes) CompileShape(shape);
+    }
+    if (!hosts.wildcard.has_value()) return;
+    for (const compiler::Shape& shape : hosts.wildcard->shapes) CompileShape(shape);
+  }
+
+  void CompileWorkloads() {
     const auto local = LocalByInterface(store_, context_.options);
     for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
       std::vector<std::string> names;
@@ -214,49 +201,47 @@ class FamilyCompiler {
         names.push_back(name);
         std::string shape_chain;
         if (endpoint.admin_up) {
-          const auto shape = ShapeOf(store_, context_.options, endpoint, direction);
+          const auto shape = ShapeOf(store_, context_.options, endpoint.labels, endpoint.profiles,
+                                     compiler::ShapeKind::kWorkload, direction);
           shape_chain = shape.ChainName();
           shapes.insert(shape);
         }
-        Emit(compiler::EndpointChainName(name, direction),
+        Emit(ir::Table::kFilter, compiler::EndpointChainName(name, direction),
              compiler::RenderEndpoint(endpoint, direction, shape_chain, context_));
       }
       std::map<std::string, ir::Chain> dispatch;
       CompileDispatch(names, "", direction, context_, dispatch);
-      for (const auto& [name, chain] : dispatch) Emit(name, chain);
+      for (const auto& [name, chain] : dispatch) Emit(ir::Table::kFilter, name, chain);
       for (const compiler::Shape& shape : shapes) CompileShape(shape);
-    }
-    for (const auto& [id, definition] : sets_) {
-      state_.sets[{.family = context_.family, .id = id}] =
-          FillSet(store_, context_.options, definition, context_.family);
     }
   }
 
- private:
-  void Emit(const std::string& name, const ir::Chain& chain) {
-    state_.chains[{.family = context_.family, .table = ir::Table::kFilter, .name = name}] = chain;
+  void Emit(ir::Table table, const std::string& name, const ir::Chain& chain) {
+    state_.chains[{.family = context_.family, .table = table, .name = name}] = chain;
   }
 
   void CompileShape(const compiler::Shape& shape) {
-    Emit(shape.ChainName(), compiler::RenderShape(shape, context_));
+    compiler::RenderContext context = context_;
+    context.table = compiler::TableOf(shape.kind);
+    Emit(context.table, shape.ChainName(), compiler::RenderShape(shape, context_));
     const bool ingress = shape.direction == Direction::kIngress;
     const auto policies = PoliciesInForce(store_, context_.options);
     for (const compiler::TierInForce& tier : shape.tiers) {
       for (const model::PolicyId& id : tier.policies) {
         const model::Policy& policy = policies.at(id);
-        Emit(compiler::PolicyChainName(id, shape.direction),
+        Emit(context.table, compiler::PolicyChainName(id, shape.direction),
              compiler::RenderPolicy(id, policy.tier, ingress ? policy.ingress : policy.egress,
-                                    context_, sets_));
+                                    context, sets_));
       }
     }
     for (const std::string& name : shape.profiles) {
       const auto profile = store_.profiles().find(model::ProfileId{name});
-      Emit(compiler::ProfileChainName(name, shape.direction),
+      Emit(context.table, compiler::ProfileChainName(name, shape.direction),
            profile == store_.profiles().end()
-               ? compiler::RenderDenyAll("profile/" + name + " does not exist", context_)
+               ? compiler::RenderDenyAll("profile/" + name + " does not exist", context)
                : compiler::RenderProfile(name,
                                          ingress ? profile->second.ingress : profile->second.egress,
-                                         context_, sets_));
+                                         context, sets_));
     }
   }
 

@@ -80,16 +80,19 @@ bool InterfaceHolds(const ir::InterfaceMatch& match, const Packet& packet) {
   return match.is_prefix ? name.compare(0, match.name.size(), match.name) == 0 : name == match.name;
 }
 
-bool ConntrackHolds(const ir::ConntrackMatch& match, ConntrackState state) {
+// The translation of a flow's destination is a state beside the others.
+bool ConntrackHolds(const ir::ConntrackMatch& match, ConntrackState state, bool translated) {
+  const auto asks = [&](std::uint8_t bit) { return (match.states & bit) != 0; };
+  if (translated && asks(ir::ConntrackMatch::kDnat)) return true;
   switch (state) {
     case ConntrackState::kNew:
-      return (match.states & ir::ConntrackMatch::kNew) != 0;
+      return asks(ir::ConntrackMatch::kNew);
     case ConntrackState::kEstablished:
-      return (match.states & ir::ConntrackMatch::kEstablished) != 0;
+      return asks(ir::ConntrackMatch::kEstablished);
     case ConntrackState::kRelated:
-      return (match.states & ir::ConntrackMatch::kRelated) != 0;
+      return asks(ir::ConntrackMatch::kRelated);
     case ConntrackState::kInvalid:
-      return (match.states & ir::ConntrackMatch::kInvalid) != 0;
+      return asks(ir::ConntrackMatch::kInvalid);
     case ConntrackState::kUntracked:
       return false;
   }
@@ -113,7 +116,14 @@ bool IsLocal(const ir::LocalAddressMatch& match, const Packet& packet) {
                      });
 }
 
-bool MatchHolds(const ir::DesiredState& state, const ir::Match& match, const Packet& packet) {
+// The packet as one place of its way sees it.
+struct Seen {
+  Packet packet;
+  bool translated = false;  // the destination of its flow was
+};
+
+bool MatchHolds(const ir::DesiredState& state, const ir::Match& match, const Seen& seen) {
+  const Packet& packet = seen.packet;
   const bool holds = std::visit(
       Overloaded{
           [&](const ir::InterfaceMatch& m) { return InterfaceHolds(m, packet); },
@@ -127,7 +137,9 @@ bool MatchHolds(const ir::DesiredState& state, const ir::Match& match, const Pac
             return m.icmp.type == packet.icmp_type &&
                    (!m.icmp.code || *m.icmp.code == packet.icmp_code);
           },
-          [&](const ir::ConntrackMatch& m) { return ConntrackHolds(m, packet.conntrack); },
+          [&](const ir::ConntrackMatch& m) {
+            return ConntrackHolds(m, packet.conntrack, seen.translated);
+          },
           [&](const ir::MarkMatch& m) { return (packet.mark & m.mask) == m.value; },
           [&](const ir::LocalAddressMatch& m) { return IsLocal(m, packet); },
           [&](const ir::ReversePathMatch&) { return !packet.fails_reverse_path; },
@@ -140,11 +152,17 @@ bool MatchHolds(const ir::DesiredState& state, const ir::Match& match, const Pac
   return holds != negated;
 }
 
+bool AllHold(const ir::DesiredState& state, const ir::Rule& rule, const Seen& seen) {
+  CheckLoadable(rule, seen.packet.family());
+  return std::all_of(rule.matches.begin(), rule.matches.end(),
+                     [&](const ir::Match& match) { return MatchHolds(state, match, seen); });
+}
+
 // One packet on its way through one base chain of one table.
 class Walk {
  public:
-  Walk(const ir::DesiredState& state, ir::Table table, Packet& packet, Trace& trace)
-      : state_(state), table_(table), packet_(packet), trace_(trace) {}
+  Walk(const ir::DesiredState& state, ir::Table table, Seen& seen, Trace& trace)
+      : state_(state), table_(table), seen_(seen), packet_(seen.packet), trace_(trace) {}
 
   Verdict Through(ir::BaseChain base) {
     const std::vector<ir::Rule> rules = RulesOf(base);
@@ -156,7 +174,7 @@ class Walk {
       }
       FELIX_CHECK(++trace_.rules_visited < kMostRules, "the rules form a loop");
       const ir::Rule& rule = (*here_.rules)[here_.next++];
-      if (!RuleMatches(state_, rule, packet_)) continue;
+      if (!AllHold(state_, rule, seen_)) continue;
       if (const Verdict verdict = Act(rule); verdict != Verdict::kContinue) return verdict;
       if (done_) return Verdict::kContinue;
     }
@@ -203,6 +221,7 @@ class Walk {
     FELIX_CHECK(table_ == ir::Table::kNat, "a translation outside of nat");
     if constexpr (std::is_same_v<Translation, ir::DestinationNat>) {
       packet_.destination = translation.address;
+      seen_.translated = true;
     } else if constexpr (std::is_same_v<Translation, ir::SourceNat>) {
       packet_.source = translation.address;
     }
@@ -240,7 +259,7 @@ class Walk {
                           [&](const ir::NoTrack&) {
                             FELIX_CHECK(table_ == ir::Table::kRaw, "no tracking outside of raw");
                             packet_.conntrack = ConntrackState::kUntracked;
-                            return Verdict::kAccept;
+                            return Verdict::kContinue;
                           },
                           [&](const auto& translation) { return Translate(translation); },
                       },
@@ -249,6 +268,7 @@ class Walk {
 
   const ir::DesiredState& state_;
   const ir::Table table_;
+  Seen& seen_;
   Packet& packet_;
   Trace& trace_;
   Place here_;
@@ -280,44 +300,71 @@ std::vector<Station> WayOf(const Packet& packet) {
           {Table::kNat, BaseChain::kPostrouting}};
 }
 
+// Before routing nobody knows where a packet will leave, and after it the kernel has forgotten
+// where it came from. The raw table comes before connection tracking, which xt_conntrack reports as
+// invalid. All of OUTPUT sees the way that was chosen before the destination was translated, since
+// a hook's interfaces are those it was entered with (netfilter.h, struct nf_hook_state).
+Packet AsSeenAt(const Station& station, Packet packet) {
+  if (station.base == ir::BaseChain::kPrerouting) packet.out_interface.clear();
+  if (station.base == ir::BaseChain::kPostrouting) packet.in_interface.clear();
+  if (station.base == ir::BaseChain::kOutput && !packet.first_out_interface.empty()) {
+    packet.out_interface = packet.first_out_interface;
+  }
+  if (station.table == ir::Table::kRaw && packet.conntrack != ConntrackState::kUntracked) {
+    packet.conntrack = ConntrackState::kInvalid;
+  }
+  return packet;
+}
+
+bool IsBeforeRouting(ir::BaseChain base) {
+  return base == ir::BaseChain::kPrerouting || base == ir::BaseChain::kOutput;
+}
+
+// What no rule of ours has translated meets the rules of others.
+void LetOthersTranslate(Seen& seen) {
+  if (!seen.translated && seen.packet.IsRedirected()) {
+    seen.packet.Redirect();
+    seen.translated = true;
+  }
+  if (!seen.translated && !seen.packet.first_out_interface.empty()) {
+    seen.packet.out_interface = seen.packet.first_out_interface;
+  }
+}
+
 }  // namespace
 
 bool RuleMatches(const ir::DesiredState& state, const ir::Rule& rule, const Packet& packet) {
-  CheckLoadable(rule, packet.family());
-  return std::all_of(rule.matches.begin(), rule.matches.end(),
-                     [&](const ir::Match& match) { return MatchHolds(state, match, packet); });
+  return AllHold(state, rule, Seen{packet, packet.IsRedirected()});
 }
 
 Trace Interpret(const ir::DesiredState& state, const Packet& packet) {
   Trace trace;
-  Packet now = packet;
+  Seen now{packet};
   for (const Station& station : WayOf(packet)) {
+    const bool nat = station.table == ir::Table::kNat;
     // A connection is translated as its first packet is.
-    if (station.table == ir::Table::kNat && now.conntrack != ConntrackState::kNew) continue;
-    // Before routing nobody knows where a packet will leave, and after it the kernel has forgotten
-    // where it came from. The raw table comes before connection tracking, which xt_conntrack
-    // reports as invalid.
-    Packet seen = now;
-    if (station.base == ir::BaseChain::kPrerouting) seen.out_interface.clear();
-    if (station.base == ir::BaseChain::kPostrouting) seen.in_interface.clear();
-    if (station.table == ir::Table::kRaw && now.conntrack != ConntrackState::kUntracked) {
-      seen.conntrack = ConntrackState::kInvalid;
+    if (!nat || now.packet.conntrack == ConntrackState::kNew) {
+      Seen seen{AsSeenAt(station, now.packet), now.translated};
+      const ir::Provenance decided_before = trace.decided_by;
+      const Verdict verdict = Walk(state, station.table, seen, trace).Through(station.base);
+      now.packet.mark = seen.packet.mark;
+      now.packet.source = seen.packet.source;
+      now.packet.destination = seen.packet.destination;
+      now.translated = seen.translated;
+      if (seen.packet.conntrack == ConntrackState::kUntracked) {
+        now.packet.conntrack = ConntrackState::kUntracked;
+      }
+      if (verdict == Verdict::kDeny) {
+        trace.verdict = verdict;
+        return trace;
+      }
+      if (station.table == ir::Table::kFilter) {
+        trace.verdict = verdict;
+      } else {
+        trace.decided_by = decided_before;
+      }
     }
-    const ir::Provenance decided_before = trace.decided_by;
-    const Verdict verdict = Walk(state, station.table, seen, trace).Through(station.base);
-    now.mark = seen.mark;
-    now.source = seen.source;
-    now.destination = seen.destination;
-    if (seen.conntrack == ConntrackState::kUntracked) now.conntrack = seen.conntrack;
-    if (verdict == Verdict::kDeny) {
-      trace.verdict = verdict;
-      return trace;
-    }
-    if (station.table == ir::Table::kFilter) {
-      trace.verdict = verdict;
-    } else {
-      trace.decided_by = decided_before;
-    }
+    if (nat && IsBeforeRouting(station.base)) LetOthersTranslate(now);
   }
   return trace;
 }

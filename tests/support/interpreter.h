@@ -20,9 +20,10 @@ struct Trace {
 // the order of the packet's way, our first and our last rules of each base chain, and the exact
 // meaning of jump, goto and return. An accept ends its table only, so the verdict is that of the
 // filter table unless another one drops. Reaching the end of the filter table's base chain is
-// kContinue. The nat table is asked for new packets only; later tables see the translated
-// addresses, but the packet keeps its interfaces, and what a masquerade makes of the source nobody
-// knows. A limit always holds, as it does for the first packet.
+// kContinue. The nat table is asked for new packets only, and a packet's redirection happens behind
+// our rules there, unless one of them has translated the destination; later tables see the
+// translated addresses, and what a masquerade makes of the source nobody knows. A limit always
+// holds, as it does for the first packet.
 //
 // Ends the process where a kernel would refuse the rules: a jump to a chain or a match on a set
 // that is not there, a set of the wrong kind, ports or an ICMP type without their protocol, too

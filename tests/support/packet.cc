@@ -57,6 +57,16 @@ bool Packet::IsIcmp() const {
   return protocol == (family() == model::IpFamily::kV4 ? model::kIcmp : model::kIcmpV6);
 }
 
+bool Packet::IsRedirected() const {
+  return redirection.has_value() && conntrack != ConntrackState::kInvalid &&
+         conntrack != ConntrackState::kUntracked;
+}
+
+void Packet::Redirect() {
+  destination = redirection->address;
+  if (protocol.HasPorts()) destination_port = redirection->port;
+}
+
 std::string Packet::ToString() const {
   const std::string way = fmt::format("{} -> {}", in_interface.empty() ? "host" : in_interface,
                                       out_interface.empty() ? "host" : out_interface);
@@ -65,6 +75,11 @@ std::string Packet::ToString() const {
                                  EndText(destination, protocol.HasPorts(), destination_port),
                                  ConntrackStateName(conntrack));
   if (IsIcmp()) text += fmt::format(" type {} code {}", icmp_type, icmp_code);
+  if (redirection.has_value()) {
+    text += fmt::format(" redirected to {}",
+                        EndText(redirection->address, protocol.HasPorts(), redirection->port));
+  }
+  if (!first_out_interface.empty()) text += fmt::format(" first to {}", first_out_interface);
   if (mark != 0) text += fmt::format(" mark {:#x}", mark);
   return text;
 }

@@ -56,6 +56,7 @@ struct Ingredients {
   std::vector<IpAddress> v4 = {Address("203.0.113.9"), Address("0.0.0.0")};
   std::vector<IpAddress> v6 = {Address("2001:db8::9"), Address("fe80::1"), Address("::")};
   std::vector<std::uint16_t> ports = {1024, 33000};
+  std::vector<model::FailsafePort> failsafe;
   std::vector<const model::PolicyRule*> rules;
 
   const std::vector<IpAddress>& Addresses(IpFamily family) const {
@@ -93,6 +94,16 @@ Ingredients Collect(const model::Store& store, const compiler::Options& options)
     all.AddEdges(endpoint.allow_spoofed_source_prefixes);
     for (const model::NamedPort& named : endpoint.ports) all.ports.push_back(named.port);
   }
+  for (const auto& [id, endpoint] : store.host_endpoints()) {
+    for (const IpAddress& address : endpoint.expected_addresses) all.Add(address);
+    for (const model::NamedPort& named : endpoint.ports) all.ports.push_back(named.port);
+  }
+  for (const auto* list : {&options.failsafe_inbound, &options.failsafe_outbound}) {
+    for (const model::FailsafePort& failsafe : *list) {
+      all.failsafe.push_back(failsafe);
+      if (failsafe.net.has_value()) all.AddEdges({*failsafe.net});
+    }
+  }
   for (const auto& [id, network_set] : store.network_sets()) all.AddEdges(network_set.nets);
   for (const auto& [id, policy] : store.policies()) {
     all.AddRules(policy.ingress);
@@ -115,8 +126,8 @@ class Sampler {
     Packet packet;
     const IpFamily family = random_.Chance(60) ? IpFamily::kV4 : IpFamily::kV6;
     const std::size_t way = random_.Below(20);
-    const bool comes_in = way != 0;
-    const bool goes_out = way == 0 || way > 5;
+    const bool comes_in = way > 2;
+    const bool goes_out = way <= 2 || way > 8;
     const LocalEndpoint* from = comes_in ? ChooseEnd(packet.in_interface) : nullptr;
     const LocalEndpoint* to = goes_out ? ChooseEnd(packet.out_interface) : nullptr;
     packet.source = ChooseAddress(family, from);
@@ -126,6 +137,7 @@ class Sampler {
     } else {
       ChooseProtocol(packet);
     }
+    if (!all_.failsafe.empty() && random_.Chance(15)) FollowFailsafe(packet);
     if (!packet.protocol.HasPorts()) packet.source_port = packet.destination_port = 0;
     if (family == IpFamily::kV6 && comes_in && !goes_out && random_.Chance(15)) {
       BecomeDiscovery(packet);
@@ -134,22 +146,22 @@ class Sampler {
         {ConntrackState::kNew, ConntrackState::kNew, ConntrackState::kNew, ConntrackState::kNew,
          ConntrackState::kNew, ConntrackState::kNew, ConntrackState::kUntracked,
          ConntrackState::kEstablished, ConntrackState::kRelated, ConntrackState::kInvalid});
-    if (random_.Chance(10)) {
-      packet.mark = static_cast<std::uint32_t>(random_.Next()) & ~options_.mark_mask;
-    }
+    if (random_.Chance(10)) packet.mark = static_cast<std::uint32_t>(random_.Next());
+    if (random_.Chance(12)) BecomeRedirected(packet);
     return packet;
   }
 
  private:
   // Names the interface at one end of the way and returns whose it is, if an endpoint's.
   const LocalEndpoint* ChooseEnd(std::string& interface_name) {
-    if (!all_.local.empty() && random_.Chance(75)) {
+    if (!all_.local.empty() && random_.Chance(60)) {
       const LocalEndpoint& endpoint = random_.Pick(all_.local);
       interface_name = endpoint.interface_name;
       return &endpoint;
     }
-    interface_name = random_.PickOf<const char*>(
-        {"eth0", "eth0", "eth0", "eth0", "eth1", "cali", "cali99", "cali1x", "tap9", "lo"});
+    interface_name =
+        random_.PickOf<const char*>({"eth0", "eth0", "eth0", "eth0", "eth0", "eth0", "eth1", "eth1",
+                                     "eth10", "lo", "cali", "cali9", "cali99", "cali1x", "tap9"});
     return nullptr;
   }
 
@@ -217,6 +229,23 @@ class Sampler {
     packet.destination_port = random_.Pick(all_.ports);
     packet.icmp_type = random_.PickOf<std::uint8_t>({0, 3, 8, 128, 129, 134, 135, 136});
     packet.icmp_code = random_.PickOf<std::uint8_t>({0, 0, 1, 4});
+  }
+
+  // Makes the packet one to or from a port that is to stay open, or that just misses it.
+  void FollowFailsafe(Packet& packet) {
+    const model::FailsafePort& failsafe = random_.Pick(all_.failsafe);
+    packet.protocol = failsafe.protocol;
+    const auto port = static_cast<std::uint16_t>(failsafe.port + (random_.Chance(20) ? 1 : 0));
+    (random_.Chance(50) ? packet.source_port : packet.destination_port) = port;
+    if (!failsafe.net.has_value() || random_.Chance(30)) return;
+    IpAddress& peer = random_.Chance(50) ? packet.source : packet.destination;
+    peer = ChooseWithin({*failsafe.net}, peer);
+  }
+
+  void BecomeRedirected(Packet& packet) {
+    packet.redirection =
+        Redirection{random_.Pick(all_.Addresses(packet.family())), random_.Pick(all_.ports)};
+    if (packet.in_interface.empty() && random_.Chance(70)) ChooseEnd(packet.first_out_interface);
   }
 
   void BecomeDiscovery(Packet& packet) {

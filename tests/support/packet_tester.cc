@@ -74,9 +74,10 @@ bool OpensIcmpFlow(const Packet& packet) {
                                           : std::count(v6.begin(), v6.end(), packet.icmp_type) > 0;
 }
 
+// A redirect (137) is not among them: nf_conntrack_proto_icmpv6.c, noct_valid_new.
 bool IsUntrackedIcmp(const Packet& packet) {
   return packet.family() == IpFamily::kV6 && packet.IsIcmp() && packet.icmp_type >= 130 &&
-         packet.icmp_type <= 137;
+         packet.icmp_type <= 136;
 }
 
 bool IsEchoRequest(const Packet& packet) {
@@ -133,6 +134,13 @@ Packet AnswerTo(const Packet& packet) {
     std::swap(answer.source_port, answer.destination_port);
   }
   return answer;
+}
+
+Packet AsItArrives(Packet packet) {
+  if (packet.redirection.has_value()) packet.Redirect();
+  packet.redirection.reset();
+  packet.first_out_interface.clear();
+  return packet;
 }
 
 // Whether what came in is what was sent: all of it from the addresses on, as routers change what is
@@ -230,7 +238,20 @@ std::string PacketTester::InterfaceTowards(const IpAddress& destination) const {
   return std::string(kOutside);
 }
 
+bool PacketTester::CanBeRedirected(const Packet& packet) const {
+  const bool comes_in = !packet.in_interface.empty();
+  const bool is_plain = packet.conntrack == ConntrackState::kNew &&
+                        (packet.protocol == model::kTcp || packet.protocol == model::kUdp);
+  if (!is_plain) return false;
+  if (comes_in && IsRouter(packet.destination)) return packet.first_out_interface.empty();
+  return IsForwardedTo(packet.destination) &&
+         packet.first_out_interface == (comes_in ? "" : InterfaceTowards(packet.destination));
+}
+
 bool PacketTester::CanSend(const Packet& packet) const {
+  if (packet.redirection.has_value()) {
+    return CanBeRedirected(packet) && CanSend(AsItArrives(packet));
+  }
   const bool comes_in = !packet.in_interface.empty();
   const bool goes_out = !packet.out_interface.empty();
   if (packet.mark != 0 || (!comes_in && !goes_out) || !CanBeInState(packet)) return false;
@@ -255,6 +276,8 @@ Packet PacketTester::Fitted(Packet packet) const {
     packet.out_interface = InterfaceTowards(packet.destination);
   }
   packet.mark = 0;
+  packet.redirection.reset();
+  packet.first_out_interface.clear();
   if (packet.conntrack == ConntrackState::kRelated) packet.conntrack = ConntrackState::kNew;
   return packet;
 }
@@ -298,9 +321,9 @@ std::vector<bool> PacketTester::Send(const std::vector<Packet>& packets,
   Traffic traffic;
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const std::uint32_t serial = next_serial_++;
-    std::vector<std::uint8_t> bytes = ToBytes(packets[i], serial, FlagsFor(packets[i]));
-    Emit(packets[i], bytes);
-    traffic[serial] = {packets[i].out_interface, std::move(bytes), i};
+    Emit(packets[i], ToBytes(packets[i], serial, FlagsFor(packets[i])));
+    traffic[serial] = {packets[i].out_interface,
+                       ToBytes(AsItArrives(packets[i]), serial, FlagsFor(packets[i])), i};
     if (i % kBurst == kBurst - 1) Collect(traffic, std::chrono::milliseconds(0));
   }
   auto deadline = Clock::now() + patience;

@@ -49,8 +49,8 @@ class PacketTester {
   // connection tracking in the state it claims. That leaves out: sources that no router takes or
   // forwards, destinations routed elsewhere, related packets, untracked ones but for neighbour
   // discovery, invalid ones but for TCP and stray ICMP, UDP-Lite, known TCP flows with the router
-  // itself, and marks. What a packet itself cannot know is which flows there are already: see
-  // OnePerFlow().
+  // itself, and marks. A redirection is taken on trust: the caller has seen to it that the router
+  // makes it. What a packet itself cannot know is which flows there are already: see OnePerFlow().
   [[nodiscard]] bool CanSend(const Packet& packet) const;
 
   // The packet made to fit this topology: the router's address where the router is meant, the way
@@ -79,6 +79,7 @@ class PacketTester {
   std::size_t Collect(Traffic& traffic, std::chrono::milliseconds patience) const;
   void TrackConnections() const;
   [[nodiscard]] std::string InterfaceTowards(const model::IpAddress& destination) const;
+  [[nodiscard]] bool CanBeRedirected(const Packet& packet) const;
 
   NetworkNamespace router_;
   std::map<std::string, std::unique_ptr<Wire>> wires_;

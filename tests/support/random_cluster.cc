@@ -65,6 +65,27 @@ model::WorkloadEndpoint Touched(model::WorkloadEndpoint endpoint,
   return endpoint;
 }
 
+model::HostEndpoint Touched(model::HostEndpoint endpoint, const model::HostEndpoint& fresh,
+                            Random& random) {
+  switch (random.Below(5)) {
+    case 0:
+      endpoint.interface_name = fresh.interface_name;
+      break;
+    case 1:
+      endpoint.expected_addresses = fresh.expected_addresses;
+      break;
+    case 2:
+      endpoint.profiles = fresh.profiles;
+      break;
+    case 3:
+      endpoint.ports = fresh.ports;
+      break;
+    default:
+      endpoint.labels = fresh.labels;
+  }
+  return endpoint;
+}
+
 model::Policy Touched(model::Policy policy, const model::Policy& fresh, Random& random) {
   switch (random.Below(8)) {
     case 0:
@@ -121,10 +142,11 @@ model::Key RandomCluster::PickKey() {
     return std::string(1, static_cast<char>('a' + random_.Between(0, breadth - 1)));
   };
   const std::size_t kind = random_.Below(100);
-  if (kind < 34) {
+  if (kind < 38) {
     std::string host(kThisHost);
     if (random_.Chance(35)) host = "host-" + letter();
-    return EndpointId(letter(), host);
+    if (kind < 28) return EndpointId(letter(), host);
+    return model::HostEndpointId{std::move(host), letter()};
   }
   if (kind < 70) {
     const auto policy_kind = random_.PickOf(
@@ -138,8 +160,9 @@ model::Key RandomCluster::PickKey() {
         std::move(name)};
   }
   RandomResources resources(random_, breadth);
-  if (kind < 80) return model::TierId{resources.TierName()};
-  if (kind < 90) return model::ProfileId{resources.ProfileName()};
+  if (kind < 76) return model::InterfaceId{resources.HostInterfaceName()};
+  if (kind < 82) return model::TierId{resources.TierName()};
+  if (kind < 91) return model::ProfileId{resources.ProfileName()};
   std::string name = letter();
   if (kind >= 98) return model::NodeId{name};
   if (kind >= 95) return model::IpPoolId{name};
@@ -173,8 +196,12 @@ std::optional<model::Resource> RandomCluster::Change(const model::Key& key) {
           [&](const model::ConfigId&) -> model::Resource { return model::ConfigParameters{}; },
           [&](const model::IpPoolId&) -> model::Resource { return resources.IpPool(); },
           [&](const model::NodeId&) -> model::Resource { return resources.Node(); },
-          [&](const model::HostEndpointId&) -> model::Resource { return model::HostEndpoint{}; },
-          [&](const model::InterfaceId&) -> model::Resource { return model::Interface{}; },
+          [&](const model::HostEndpointId& id) -> model::Resource {
+            model::HostEndpoint fresh = resources.HostEndpoint();
+            const auto present = Find(store_.host_endpoints(), id);
+            return touch && present ? Touched(*present, fresh, random_) : fresh;
+          },
+          [&](const model::InterfaceId&) -> model::Resource { return resources.Interface(); },
       },
       key);
 }
@@ -193,6 +220,23 @@ std::vector<model::Update> RandomCluster::Mutate() {
   }
   return updates;
 }
+
+namespace {
+
+std::vector<model::FailsafePort> RandomFailsafePorts(Random& random) {
+  std::vector<model::FailsafePort> ports;
+  for (int i = random.Between(0, 3); i > 0; --i) {
+    model::FailsafePort& port = ports.emplace_back();
+    port.protocol = random.PickOf({model::kTcp, model::kUdp, model::kSctp});
+    port.port = random.PickOf<std::uint16_t>({53, 80, 443, 65535});
+    if (random.Chance(50)) continue;
+    port.net = *model::Cidr::Parse(random.PickOf<const char*>(
+        {"10.0.0.0/29", "10.0.0.3/32", "0.0.0.0/0", "fd00::/125", "::/0"}));
+  }
+  return ports;
+}
+
+}  // namespace
 
 compiler::Options RandomOptions(std::uint64_t seed) {
   using namespace compiler;
@@ -220,6 +264,9 @@ compiler::Options RandomOptions(std::uint64_t seed) {
   if (random.Chance(25)) options.nat_port_range = model::PortRange{.first = 32768, .last = 65535};
   if (random.Chance(25)) options.nat_outgoing_address = *model::IpAddress::Parse("192.0.2.250");
   options.floating_ips_enabled = random.Chance(50);
+  if (random.Chance(25)) options.mangle_allow_action = AllowAction::kReturn;
+  if (random.Chance(60)) options.failsafe_inbound = RandomFailsafePorts(random);
+  if (random.Chance(60)) options.failsafe_outbound = RandomFailsafePorts(random);
   return options;
 }
 

@@ -16,12 +16,13 @@ namespace felix::testing {
 enum class ClusterSize : std::uint8_t { kTiny, kSmall, kMedium };
 
 // A cluster that changes at random, a few resources at a time: a seed is a whole history, the same
-// one on every platform. All that can be said of a workload is said in it sooner or later: tiers
-// that policies name but nobody made, ties in order, staged and broken policies, profiles nobody
-// knows, addresses and interfaces claimed twice, networks that overlap or hold everything, updates
-// that change nothing and removals of what was never there. The alphabets are small, so that
-// things meet. The host of interest is kThisHost of builders.h; interfaces begin with "cali" or
-// "tap", and a few with neither. Every value is one that validation would let through.
+// one on every platform. All that can be said of a workload is said in it sooner or later, and of a
+// host endpoint: tiers that policies name but nobody made, ties in order, staged and broken
+// policies, profiles nobody knows, addresses and interfaces claimed twice, networks that overlap or
+// hold everything, updates that change nothing and removals of what was never there. The alphabets
+// are small, so that things meet. The host of interest is kThisHost of builders.h; interfaces of
+// workloads begin with "cali" or "tap", and a few with neither. Every value is one that validation
+// would let through.
 class RandomCluster {
  public:
   explicit RandomCluster(std::uint64_t seed, ClusterSize size = ClusterSize::kSmall);

@@ -23,6 +23,8 @@ constexpr std::array<const char*, 18> kNets = {
 constexpr std::array<const char*, 12> kInterfaces = {
     "cali1", "cali2",  "cali12", "cali123", "cali3", "tap1",
     "cali4", "cali-a", "tap12",  "cali.b",  "cali5", "cali0123456789a"};
+constexpr std::array<const char*, 8> kHostInterfaces = {"eth0",  "eth0", "eth0", "eth1",
+                                                        "eth10", "lo",   "tap9", "cali9"};
 
 }  // namespace
 
@@ -132,12 +134,7 @@ model::WorkloadEndpoint RandomResources::Endpoint(bool local) {
                            endpoint.addresses.end());
   endpoint.labels = Labels(50);
   endpoint.profiles = Profiles();
-  const int ports = random_.Chance(50) ? random_.Between(1, 3) : 0;
-  for (int i = 0; i < ports; ++i) {
-    endpoint.ports.push_back({random_.Pick(kPortNames),
-                              random_.PickOf({model::kTcp, model::kTcp, model::kUdp, model::kSctp}),
-                              random_.Pick(kPortNumbers)});
-  }
+  endpoint.ports = NamedPorts();
   if (local && random_.Chance(6)) endpoint.allow_spoofed_source_prefixes = Nets(2);
   // Few floating IPs, outside of every other range, so that they meet each other and nothing else.
   for (const model::IpAddress& address : endpoint.addresses) {
@@ -149,6 +146,51 @@ model::WorkloadEndpoint RandomResources::Endpoint(bool local) {
                                          "{}{}", v4 ? "203.0.113." : "2001:db8:f::", number))});
   }
   return endpoint;
+}
+
+std::vector<model::NamedPort> RandomResources::NamedPorts() {
+  std::vector<model::NamedPort> named;
+  const int ports = random_.Chance(50) ? random_.Between(1, 3) : 0;
+  for (int i = 0; i < ports; ++i) {
+    named.push_back({random_.Pick(kPortNames),
+                     random_.PickOf({model::kTcp, model::kTcp, model::kUdp, model::kSctp}),
+                     random_.Pick(kPortNumbers)});
+  }
+  return named;
+}
+
+// Few, so that host endpoints and interfaces meet in them; some are a workload's as well.
+std::vector<model::IpAddress> RandomResources::HostAddresses(int most) {
+  std::vector<model::IpAddress> addresses;
+  for (int i = random_.Between(0, most); i > 0; --i) {
+    addresses.push_back(random_.Chance(10)
+                            ? Address()
+                            : testing::Address(random_.PickOf<const char*>(
+                                  {"192.0.2.1", "192.0.2.2", "192.0.2.3", "fd00:9::1"})));
+  }
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
+}
+
+std::string RandomResources::HostInterfaceName() {
+  return random_.Pick(kHostInterfaces);
+}
+
+model::HostEndpoint RandomResources::HostEndpoint() {
+  model::HostEndpoint endpoint;
+  const std::size_t kind = random_.Below(10);
+  if (kind < 3) endpoint.interface_name = "*";
+  if (kind >= 3 && kind < 7) endpoint.interface_name = HostInterfaceName();
+  endpoint.expected_addresses = HostAddresses(2);
+  endpoint.labels = Labels(50);
+  endpoint.profiles = Profiles();
+  endpoint.ports = NamedPorts();
+  return endpoint;
+}
+
+model::Interface RandomResources::Interface() {
+  return {HostAddresses(3)};
 }
 
 model::IpPool RandomResources::IpPool() {
@@ -269,9 +311,9 @@ model::Policy RandomResources::Policy(bool namespaced) {
   policy.egress = Rules();
   policy.assume_needed_on_every_node = random_.Chance(5);
   if (namespaced) return policy;
-  policy.do_not_track = random_.Chance(5);
-  policy.pre_dnat = !policy.do_not_track && random_.Chance(5);
-  policy.apply_on_forward = policy.do_not_track || policy.pre_dnat || random_.Chance(15);
+  policy.do_not_track = random_.Chance(8);
+  policy.pre_dnat = !policy.do_not_track && random_.Chance(8);
+  policy.apply_on_forward = policy.do_not_track || policy.pre_dnat || random_.Chance(30);
   return policy;
 }
 

@@ -15,6 +15,9 @@ class RandomResources {
   RandomResources(Random& random, int breadth) : random_(random), breadth_(breadth) {}
 
   model::WorkloadEndpoint Endpoint(bool local);
+  model::HostEndpoint HostEndpoint();
+  std::string HostInterfaceName();
+  model::Interface Interface();
   model::NetworkSet NetworkSet();
   model::IpPool IpPool();
   model::Node Node();
@@ -37,6 +40,8 @@ class RandomResources {
   model::IpAddress Address();
   model::LabelSet Labels(int chance);
   std::vector<std::string> Profiles();
+  std::vector<model::NamedPort> NamedPorts();
+  std::vector<model::IpAddress> HostAddresses(int most);
   std::string SelectorText(int depth);
   std::optional<double> Order();
 

@@ -235,6 +235,20 @@ TEST(PacketTester, NeighbourDiscoveryIsUntrackedAndReachesTheRouter) {
   ExpectArrivals(tester, packets, [](const Packet&) { return false; });
 }
 
+TEST(PacketTester, ARedirectIsInvalidAndReachesTheRouter) {
+  FELIX_REQUIRE_ROOT();
+  PacketTester tester(Containers());
+  tester.Establish({});
+  Packet redirect = Make("cali1", "fe80::5", "", "ff02::1", model::kIcmpV6);
+  redirect.icmp_type = 137;
+  redirect.conntrack = ConntrackState::kUntracked;
+  EXPECT_FALSE(tester.CanSend(redirect));
+  redirect.conntrack = ConntrackState::kInvalid;
+  ExpectArrivals(tester, {redirect}, [](const Packet&) { return true; });
+  Shell(tester, "ip6tables-legacy -w -A INPUT -m conntrack --ctstate INVALID -j DROP");
+  ExpectArrivals(tester, {redirect}, [](const Packet&) { return false; });
+}
+
 TEST(PacketTester, FitsPacketsOfARandomCluster) {
   FELIX_REQUIRE_ROOT();
   RandomCluster cluster(11);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "fmt/format.h"
 #include "gtest/gtest.h"
@@ -27,13 +28,14 @@ using testing::NetworkNamespace;
 
 constexpr std::uint16_t kPort = 7777;
 
+// Hears and sends in both families: an IPv4 address is one of IPv6 that begins with ::ffff:.
 class UdpSocket {
  public:
-  UdpSocket() : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  UdpSocket() : fd_(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     FELIX_CHECK(fd_ >= 0, "no socket");
     const timeval patience{.tv_sec = 2, .tv_usec = 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    sockaddr_in any = To("0.0.0.0");
+    sockaddr_in6 any = To("::");
     FELIX_CHECK(bind(fd_, Raw(any), sizeof(any)) == 0, "the port is taken");
   }
   ~UdpSocket() { close(fd_); }
@@ -41,38 +43,48 @@ class UdpSocket {
   UdpSocket& operator=(const UdpSocket&) = delete;
 
   void Send(const std::string& address) const {
-    sockaddr_in to = To(address);
+    sockaddr_in6 to = To(address);
     EXPECT_EQ(sendto(fd_, "x", 1, 0, Raw(to), sizeof(to)), 1) << address;
   }
   // Of the packet that came in; empty if none did.
   [[nodiscard]] std::string Sender() const {
-    sockaddr_in from{};
+    sockaddr_in6 from{};
     socklen_t size = sizeof(from);
     char byte = 0;
     if (recvfrom(fd_, &byte, 1, 0, Raw(from), &size) != 1) return "";
-    std::array<char, INET_ADDRSTRLEN> text{};
-    inet_ntop(AF_INET, &from.sin_addr, text.data(), text.size());
-    return text.data();
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    inet_ntop(AF_INET6, &from.sin6_addr, text.data(), text.size());
+    const std::string sender = text.data();
+    return sender.starts_with(kMapped) ? sender.substr(kMapped.size()) : sender;
   }
 
  private:
-  static sockaddr_in To(const std::string& address) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(kPort);
-    inet_pton(AF_INET, address.c_str(), &to.sin_addr);
+  static constexpr std::string_view kMapped = "::ffff:";
+
+  static sockaddr_in6 To(const std::string& address) {
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    to.sin6_port = htons(kPort);
+    const bool v6 = address.find(':') != std::string::npos;
+    inet_pton(AF_INET6, (v6 ? address : std::string(kMapped) + address).c_str(), &to.sin6_addr);
     return to;
   }
-  static sockaddr* Raw(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
+  static sockaddr* Raw(sockaddr_in6& address) { return reinterpret_cast<sockaddr*>(&address); }
 
   int fd_;
 };
 
-// workload 10.65.0.2 --- cali1 [host 192.0.2.1] eth0 --- world 192.0.2.9, and 10.66.0.9 of a pool
+// workload 10.65.0.2 --- cali1 [host 192.0.2.1] eth0 --- world 192.0.2.9, and 10.66.0.9 of a pool;
+// workload fd00:65::2          2001:db8::1               2001:db8::9         fd00:66::9
 class TranslationKernelTest : public ::testing::Test {
  protected:
   void SetUp() override {
     FELIX_REQUIRE_ROOT();
+    // A host whose link-local address is still checked for duplicates asks nobody for the link
+    // address of what it forwards (ndisc_send_ns in ndisc.c), and the first packet is lost.
+    for (const NetworkNamespace* each : {&host_, &workload_, &world_}) {
+      Must(*each, "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad");
+    }
     Must(host_,
          fmt::format("ip link add cali1 type veth peer name eth0 netns {}", workload_.path()));
     Must(host_, fmt::format("ip link add eth0 type veth peer name eth0 netns {}", world_.path()));
@@ -88,6 +100,21 @@ class TranslationKernelTest : public ::testing::Test {
     Must(world_,
          "ip addr add 192.0.2.9/24 dev eth0 && ip addr add 10.66.0.9/32 dev eth0 && "
          "ip link set eth0 up && ip route add default via 192.0.2.1");
+    SetUpIpv6();
+  }
+
+  void SetUpIpv6() {
+    Must(host_,
+         "ip -6 addr add 2001:db8::1/64 dev eth0 nodad && "
+         "ip -6 addr add fe80::1/64 dev cali1 nodad && ip -6 route add fd00:65::2/128 dev cali1 && "
+         "ip -6 route add fd00:66::/64 dev eth0 && ip -6 route add default via 2001:db8::9 && "
+         "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
+    Must(workload_,
+         "ip -6 addr add fd00:65::2/128 dev eth0 nodad && ip -6 route add default via fe80::1 dev "
+         "eth0");
+    Must(world_,
+         "ip -6 addr add 2001:db8::9/64 dev eth0 nodad && "
+         "ip -6 addr add fd00:66::9/128 dev eth0 nodad && ip -6 route add default via 2001:db8::1");
   }
 
   static void Must(const NetworkNamespace& where, const std::string& command) {
@@ -146,6 +173,16 @@ TEST_F(TranslationKernelTest, WhatLeavesThePoolsIsMasqueradedAndWhatStaysIsNot) 
   Apply();
   EXPECT_EQ(Seen(workload_, "192.0.2.9", world_), "192.0.2.1");
   EXPECT_EQ(Seen(workload_, "10.66.0.9", world_), "10.65.0.2");
+}
+
+TEST_F(TranslationKernelTest, WhatLeavesThePoolsIsMasqueradedInIpv6Too) {
+  Set(model::ProfileId{"open"}, testing::ProfileOf({testing::Allow()}));
+  Set(testing::EndpointId("w"), testing::Endpoint("cali1", {"fd00:65::2"}, {}, {"open"}));
+  Set(model::IpPoolId{"a"}, model::IpPool{.cidr = Net("fd00:65::/64"), .nat_outgoing = true});
+  Set(model::IpPoolId{"b"}, model::IpPool{.cidr = Net("fd00:66::/64")});
+  Apply();
+  EXPECT_EQ(Seen(workload_, "2001:db8::9", world_), "2001:db8::1");
+  EXPECT_EQ(Seen(workload_, "fd00:66::9", world_), "fd00:65::2");
 }
 
 TEST_F(TranslationKernelTest, AFloatingIpLeadsToTheWorkloadAlsoFromItself) {

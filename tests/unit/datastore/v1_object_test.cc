@@ -212,7 +212,6 @@ TEST(V1Ready, HoldsUnlessItIsTrue) {
 
 TEST(V1Object, IsIgnoredWhereItHasNoPartInPolicy) {
   const std::pair<std::string_view, std::string_view> cases[] = {
-      {"/calico/v1/host/mesos-1/endpoint/eth0", "HostEndpoint"},
       {"/calico/v1/ipam/v4/pool/192.168.0.0-16", "IPPool"},
       {"/calico/v1/host/mesos-1/bird_ip", "Node"},
       {"/calico/bgp/v1/host/mesos-1/ip_addr_v4", "key outside /calico/v1"},

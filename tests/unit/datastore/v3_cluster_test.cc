@@ -256,7 +256,7 @@ TEST(Node, IsRefusedIfAnAddressCannotBeRead) {
 
 TEST(Object, OfAnotherKindOfCalicosIsIgnored) {
   for (const std::string_view kind :
-       {"HostEndpoint", "ClusterInformation", "BGPConfiguration", "BGPPeer", "IPReservation"}) {
+       {"ClusterInformation", "BGPConfiguration", "BGPPeer", "IPReservation"}) {
     const Decoded decoded = DecodeOne(ObjectYaml(kind, "{name: a}", "{}"));
     EXPECT_EQ(decoded.ignored_kind, std::string(kind));
     EXPECT_FALSE(decoded.refusal.has_value()) << kind;

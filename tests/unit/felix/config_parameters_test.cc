@@ -98,6 +98,23 @@ constexpr Case kCases[] = {
     {"NATPortRange", "9:8", "!"},
     {"NATOutgoingAddress", "192.0.2.1", "192.0.2.1"},
     {"NATOutgoingAddress", "fd00::1", "!"},
+    {"FailsafeInboundHostPorts", "tcp:22", "tcp:22"},
+    {"FailsafeInboundHostPorts", "22", "tcp:22"},
+    {"FailsafeInboundHostPorts", " UDP:68 , tcp:22,,tcp:22", "tcp:22,udp:68"},
+    {"FailsafeInboundHostPorts", "tcp:10.1.2.3/8:22", "tcp:10.0.0.0/8:22"},
+    {"FailsafeInboundHostPorts", "tcp:192.0.2.1:22", "tcp:192.0.2.1/32:22"},
+    {"FailsafeInboundHostPorts", "tcp:[fd00::/8]:22", "tcp:[fd00::/8]:22"},
+    {"FailsafeInboundHostPorts", "None", ""},
+    {"FailsafeInboundHostPorts", "sctp:22", "!"},
+    {"FailsafeInboundHostPorts", "tcp:65536", "!"},
+    {"FailsafeInboundHostPorts", "tcp:", "!"},
+    {"FailsafeInboundHostPorts", "tcp:fd00::/8:22", "!"},
+    {"FailsafeInboundHostPorts", "tcp:[10.0.0.0/8]:22", "!"},
+    {"FailsafeInboundHostPorts", "tcp:10.0.0.0/33:22", "!"},
+    {"FailsafeInboundHostPorts", "tcp:22:", "!"},
+    {"FailsafeOutboundHostPorts", "udp:53", "udp:53"},
+    {"IptablesMangleAllowAction", "return", "RETURN"},
+    {"IptablesMangleAllowAction", "drop", "!"},
     {"LogPrefix", "a b", "a b"},
     {"LogPrefix", "NONE", ""},
     {"LogPrefix", "a\nb", "!"},
@@ -146,7 +163,7 @@ TEST(Parameters, AreFoundInAnyCase) {
 TEST(Parameters, KnowCalicosNamesThatHaveNoEffectHere) {
   for (const std::string_view name :
        {"EtcdEndpoints", "HealthPort", "PrometheusMetricsEnabled", "VXLANEnabled",
-        "FailsafeInboundHostPorts", "UsageReportingEnabled", "IpInIpMtu", "XDPEnabled"}) {
+        "UsageReportingEnabled", "IpInIpMtu", "XDPEnabled"}) {
     ASSERT_NE(FindParameter(name), nullptr) << name;
     EXPECT_EQ(FindParameter(name)->change, ParameterChange::kNoEffect) << name;
   }

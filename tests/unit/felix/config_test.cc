@@ -28,6 +28,14 @@ TEST(Config, HasTheDocumentedDefaults) {
   const Config config = Config::Resolve(sources);
   compiler::Options expected;
   expected.hostname = "node-1";
+  for (const std::uint16_t port :
+       std::initializer_list<std::uint16_t>{22, 179, 2379, 2380, 5473, 6443, 6666, 6667}) {
+    expected.failsafe_inbound.push_back({model::kTcp, port, {}});
+    if (port != 22) expected.failsafe_outbound.push_back({model::kTcp, port, {}});
+  }
+  expected.failsafe_inbound.push_back({model::kUdp, 68, {}});
+  expected.failsafe_outbound.push_back({model::kUdp, 53, {}});
+  expected.failsafe_outbound.push_back({model::kUdp, 67, {}});
   EXPECT_EQ(config.compiler, expected);
   EXPECT_EQ(config.iptables_refresh_interval, std::chrono::seconds(180));
   EXPECT_EQ(config.ipsets_refresh_interval, std::chrono::seconds(90));
@@ -109,6 +117,9 @@ TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
                   {"AllowVXLANPacketsFromWorkloads", "true"},
                   {"AllowIPIPPacketsFromWorkloads", "true"},
                   {"VXLANPort", "1234"},
+                  {"FailsafeInboundHostPorts", "tcp:10.0.0.0/8:22"},
+                  {"FailsafeOutboundHostPorts", "none"},
+                  {"IptablesMangleAllowAction", "Return"},
                   {"WorkloadSourceSpoofing", "any"},
                   {"LogPrefix", "p"},
                   {"LogActionRateLimit", "10/min"},
@@ -132,6 +143,9 @@ TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
       .allow_vxlan_from_workloads = true,
       .allow_ipip_from_workloads = true,
       .vxlan_port = 1234,
+      .failsafe_inbound = {{model::kTcp, 22, *model::Cidr::Parse("10.0.0.0/8")}},
+      .failsafe_outbound = {},
+      .mangle_allow_action = compiler::AllowAction::kReturn,
       .workload_source_spoofing = true,
       .log_prefix = "p",
       .log_limit = ir::LimitMatch{.rate = 10, .unit = ir::LimitMatch::Unit::kMinute, .burst = 7},
@@ -144,6 +158,21 @@ TEST(Config, ReadsEveryParameterThatTheCompilerNeeds) {
   const Config config = Config::Resolve(sources);
   EXPECT_EQ(config.compiler, expected);
   EXPECT_THAT(config.warnings, IsEmpty());
+}
+
+TEST(Config, ClosesFailsafePortsOnlyIfToldSo) {
+  ConfigSources sources;
+  sources.cluster["FailsafeInboundHostPorts"] = "none";
+  sources.cluster["FailsafeOutboundHostPorts"] = "tcp:";
+  sources.environment["FailsafeOutboundHostPorts"] = "udp:[fd00::/8]:53";
+  const compiler::Options told = Config::Resolve(sources).compiler;
+  EXPECT_THAT(told.failsafe_inbound, IsEmpty());
+  EXPECT_THAT(told.failsafe_outbound,
+              ElementsAre(model::FailsafePort{model::kUdp, 53, *model::Cidr::Parse("fd00::/8")}));
+  sources.environment.clear();
+  const Config config = Config::Resolve(sources);
+  EXPECT_EQ(config.compiler.failsafe_outbound.size(), 9U);  // what cannot be read is the default
+  EXPECT_EQ(config.warnings.size(), 1U);
 }
 
 TEST(Config, SuggestsTheNameThatWasMeant) {

@@ -105,6 +105,9 @@ void AddExtensionSamples(model::IpFamily family, std::vector<RuleSample>& out) {
       {ir::ConntrackMatch{.states = ir::ConntrackMatch::kInvalid | ir::ConntrackMatch::kNew,
                           .negated = true}},
       "-m conntrack ! --ctstate INVALID,NEW -j ACCEPT");
+  add("conntrack of a translated destination",
+      {ir::ConntrackMatch{.states = ir::ConntrackMatch::kDnat, .negated = true}},
+      "-m conntrack ! --ctstate DNAT -j ACCEPT");
   add("mark", {ir::MarkMatch{.value = 0x10000, .mask = 0x30000}},
       "-m mark --mark 0x10000/0x30000 -j ACCEPT");
   add("mark negated", {ir::MarkMatch{.value = 0, .mask = 0x80000000, .negated = true}},

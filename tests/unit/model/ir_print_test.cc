@@ -67,6 +67,8 @@ TEST(Print, WritesConnectionStatesAndMarks) {
             "-m conntrack --ctstate RELATED,ESTABLISHED -j DROP");
   EXPECT_EQ(PrintedMatch(ConntrackMatch{ConntrackMatch::kInvalid | ConntrackMatch::kNew, true}),
             "-m conntrack ! --ctstate INVALID,NEW -j DROP");
+  EXPECT_EQ(PrintedMatch(ConntrackMatch{ConntrackMatch::kDnat, true}),
+            "-m conntrack ! --ctstate DNAT -j DROP");
   EXPECT_EQ(PrintedMatch(MarkMatch{0x10000, 0x30000, false}),
             "-m mark --mark 0x10000/0x30000 -j DROP");
   EXPECT_EQ(PrintedMatch(MarkMatch{0, 0x10000, true}), "-m mark ! --mark 0x0/0x10000 -j DROP");

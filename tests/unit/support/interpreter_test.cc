@@ -33,6 +33,9 @@ struct Rules {
     state.hooks[{IpFamily::kV4, Table::kFilter, BaseChain::kForward, position}] = std::move(rules);
     return *this;
   }
+  std::vector<ir::Rule>& HookOf(Table table, BaseChain base) {
+    return state.hooks[{IpFamily::kV4, table, base, HookPosition::kFirst}];
+  }
   Rules& Chain(std::string name, std::vector<ir::Rule> rules, Table table = Table::kFilter) {
     state.chains[{IpFamily::kV4, table, std::move(name)}].rules = std::move(rules);
     return *this;
@@ -280,6 +283,66 @@ TEST(InterpreterNat, TranslatesNewPacketsBeforeTheyAreFiltered) {
   packet.conntrack = ConntrackState::kEstablished;
   EXPECT_EQ(Interpret(state, packet).verdict, Verdict::kDeny);
   EXPECT_TRUE(Interpret(state, packet).translations.empty());
+}
+
+ir::Rule DropTranslated(bool negated = false) {
+  return When(ir::ConntrackMatch{ir::ConntrackMatch::kDnat, negated}).Then(ir::Drop{});
+}
+
+TEST(InterpreterNat, RedirectsForOthersBehindOurRules) {
+  Rules rules;
+  rules.packet.redirection = Redirection{Address("10.0.0.9"), 8080};
+  const ir::Rule drop_first =
+      When(ir::AddressMatch{ir::Side::kDestination, Net("10.0.0.2/32")}).Then(ir::Drop{});
+  rules.Hook({drop_first});
+  EXPECT_EQ(rules.Run(), Verdict::kContinue);
+  rules.Hook({DropTranslated()});
+  EXPECT_EQ(rules.Run(), Verdict::kDeny);
+  rules.packet.conntrack = ConntrackState::kEstablished;
+  EXPECT_EQ(rules.Run(), Verdict::kDeny);
+  rules.packet.conntrack = ConntrackState::kInvalid;
+  EXPECT_EQ(rules.Run(), Verdict::kContinue);
+  rules.packet.conntrack = ConntrackState::kNew;
+  rules.Hook({});
+  rules.HookOf(Table::kMangle, BaseChain::kPrerouting) = {DropTranslated()};
+  EXPECT_EQ(rules.Run(), Verdict::kContinue);
+  rules.HookOf(Table::kNat,
+               BaseChain::kPrerouting) = {Do(ir::DestinationNat{Address("10.0.0.2"), {}, false})};
+  rules.Hook({drop_first});
+  EXPECT_EQ(rules.Run(), Verdict::kDeny) << "ours came first";
+}
+
+TEST(InterpreterNat, KnowsTheNewWayOfTheHostsPacketOnlyBehindOutput) {
+  Rules rules;
+  rules.packet.in_interface.clear();
+  rules.packet.redirection = Redirection{Address("10.0.0.9"), 8080};
+  rules.packet.first_out_interface = "eth0";
+  rules.packet.out_interface = "eth1";
+  const auto leaves_by = [](const char* name) {
+    return When(ir::InterfaceMatch{ir::InterfaceMatch::Way::kOut, name}).Then(ir::Drop{});
+  };
+  rules.HookOf(Table::kFilter, BaseChain::kOutput) = {leaves_by("eth1")};
+  rules.HookOf(Table::kMangle, BaseChain::kPostrouting) = {leaves_by("eth0")};
+  EXPECT_EQ(rules.Run(), Verdict::kContinue);
+  rules.HookOf(Table::kFilter, BaseChain::kOutput) = {leaves_by("eth0")};
+  EXPECT_EQ(rules.Run(), Verdict::kDeny);
+  rules.HookOf(Table::kFilter, BaseChain::kOutput).clear();
+  rules.HookOf(Table::kMangle, BaseChain::kPostrouting) = {leaves_by("eth1")};
+  EXPECT_EQ(rules.Run(), Verdict::kDeny);
+  rules.packet.conntrack = ConntrackState::kUntracked;
+  EXPECT_EQ(rules.Run(), Verdict::kContinue) << "nobody translates it";
+}
+
+TEST(Interpreter, GoesOnBehindNoTrackAndTranslatesNothing) {
+  Rules rules;
+  rules.HookOf(Table::kRaw, BaseChain::kPrerouting) = {Do(ir::NoTrack{})};
+  rules.packet.redirection = Redirection{Address("10.0.0.9"), 8080};
+  rules.Hook({When(ir::ConntrackMatch{ir::ConntrackMatch::kNew | ir::ConntrackMatch::kDnat |
+                                      ir::ConntrackMatch::kInvalid})
+                  .Then(ir::Drop{})});
+  EXPECT_EQ(rules.Run(), Verdict::kContinue);
+  rules.HookOf(Table::kRaw, BaseChain::kPrerouting).push_back(Do(ir::Drop{}));
+  EXPECT_EQ(rules.Run(), Verdict::kDeny);
 }
 
 TEST(InterpreterDeathTest, EndsWhereAKernelWouldRefuse) {
