@@ -38,6 +38,7 @@ const std::map<std::string, std::set<std::string>> kOnlyIn = {
     {"libmnl/", {"ipset/set_reader.cc"}},
     {"yaml-cpp/", {"datastore"}},
     {"openssl/", {"model/base/hash.cc"}},
+    {"boost/", {"datastore/etcd"}},
     {"CLI/", {"felix/main.cc"}},
     {"spdlog/", {"felix"}},
     {"rapidjson/", {"datastore", "felix"}},

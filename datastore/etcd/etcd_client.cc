@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datastore/etcd/etcd_client.h"
+
+#include <chrono>
+#include <utility>
+
+#include "fmt/format.h"
+
+#include "datastore/etcd/etcd_keys.h"
+#include "model/base/status_macros.h"
+
+namespace felix::datastore {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kConnectLimit{5};
+constexpr seconds kAnswerLimit{10};
+constexpr seconds kProbeLimit{5};
+// A page of a thousand endpoints is about a megabyte and 40 ms of the server's time.
+constexpr int kPageSize = 5000;
+
+}  // namespace
+
+EtcdClient::EtcdClient(const EtcdConfig& config) : config_(config) {}
+
+absl::StatusOr<std::shared_ptr<HttpConnection>> EtcdClient::NewConnection() {
+  auto connection = std::make_shared<HttpConnection>();
+  {
+    // From here on an interruption reaches it.
+    const std::lock_guard lock(mutex_);
+    if (interrupted_) return absl::CancelledError("connect to etcd: interrupted");
+    watch_ = connection;
+  }
+  FELIX_RETURN_IF_ERROR(connection->Connect(endpoint_, config_.tls, kConnectLimit));
+  return connection;
+}
+
+absl::Status EtcdClient::Connect(const EtcdEndpoint& endpoint) {
+  endpoint_ = endpoint;
+  absl::StatusOr<std::shared_ptr<HttpConnection>> connection = NewConnection();
+  if (!connection.ok()) return connection.status();
+  {
+    const std::lock_guard lock(mutex_);
+    requests_ = *std::move(connection);
+    watch_.reset();
+  }
+  absl::Status status = Authenticate();
+  if (absl::IsUnimplemented(status)) {
+    base_ = "/v3beta";
+    status = Authenticate();
+  }
+  return status;
+}
+
+absl::StatusOr<std::string> EtcdClient::Ask(std::string_view path, std::string_view body) {
+  absl::StatusOr<HttpResponse> response =
+      requests_->Post(base_ + std::string(path), token_, body, kAnswerLimit);
+  if (!response.ok()) return response.status();
+  if (response->status != 200) return StatusFromError(response->status, response->body);
+  return std::move(response->body);
+}
+
+// Without a user any request tells whether the path is there.
+absl::Status EtcdClient::Authenticate() {
+  token_.clear();
+  if (config_.user.empty()) return Probe().status();
+  const absl::StatusOr<std::string> body =
+      Ask("/auth/authenticate", AuthenticateRequest(config_.user, config_.password));
+  // The gateway answers this way where authentication is off: then no token is needed.
+  if (absl::IsFailedPrecondition(body.status())) return absl::OkStatus();
+  if (!body.ok()) return body.status();
+  FELIX_ASSIGN_OR_RETURN(token_, ParseToken(*body));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RangeResponse> EtcdClient::Probe() {
+  absl::StatusOr<HttpResponse> response = requests_->Post(
+      base_ + "/kv/range", token_,
+      RangeRequest(kClusterInformationKey, std::string(kClusterInformationKey) + '\0', 0, 1),
+      kProbeLimit);
+  if (!response.ok()) return response.status();
+  if (response->status != 200) return StatusFromError(response->status, response->body);
+  return ParseRangeResponse(response->body);
+}
+
+absl::StatusOr<RangeResponse> EtcdClient::ReadRange(std::string_view start, std::string_view end,
+                                                    const OnPage& on_page) {
+  std::string from(start);
+  RangeResponse first;
+  while (true) {
+    const absl::StatusOr<std::string> body =
+        Ask("/kv/range", RangeRequest(from, end, first.revision, kPageSize));
+    if (!body.ok()) return body.status();
+    absl::StatusOr<RangeResponse> page = ParseRangeResponse(*body);
+    if (!page.ok()) return page.status();
+    if (first.revision == 0) {
+      first.revision = page->revision;
+      first.cluster_id = page->cluster_id;
+    }
+    if (page->values.empty()) return first;
+    from = page->values.back().key + '\0';
+    const bool more = page->more;
+    on_page(std::move(page->values));
+    if (!more) return first;
+  }
+}
+
+absl::Status EtcdClient::Watch(std::string_view start, std::string_view end,
+                               std::int64_t start_revision) {
+  absl::StatusOr<std::shared_ptr<HttpConnection>> connection = NewConnection();
+  if (!connection.ok()) return connection.status();
+  const absl::StatusOr<HttpResponse> response =
+      (*connection)
+          ->OpenStream(base_ + "/watch", token_, WatchRequest(start, end, start_revision),
+                       kAnswerLimit);
+  if (!response.ok()) return response.status();
+  if (response->status != 200) return StatusFromError(response->status, response->body);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<WatchMessage>> EtcdClient::Next(
+    HttpConnection::Clock::duration time_limit) {
+  const absl::StatusOr<std::optional<std::string_view>> line = watch_->ReadLine(time_limit);
+  if (!line.ok()) return line.status();
+  if (!*line) return std::optional<WatchMessage>();
+  absl::StatusOr<WatchMessage> message = ParseWatchMessage(**line);
+  if (!message.ok()) return message.status();
+  return std::optional<WatchMessage>(*std::move(message));
+}
+
+void EtcdClient::Interrupt() {
+  const std::lock_guard lock(mutex_);
+  interrupted_ = true;
+  if (requests_) requests_->Interrupt();
+  if (watch_) watch_->Interrupt();
+}
+
+}  // namespace felix::datastore

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datastore/etcd/etcd_source.h"
+
+#include <memory>
+#include <string>
+
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "datastore/etcd/etcd_keys.h"
+#include "tests/support/etcd_server.h"
+#include "tests/unit/datastore/recording_sink.h"
+
+namespace felix::datastore {
+namespace {
+
+using State = RecordingSink::State;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr std::string_view kPrefix = "/calico/resources/v3/projectcalico.org/";
+
+std::string TierKey(std::string_view name) {
+  return fmt::format("{}tiers/{}", kPrefix, name);
+}
+
+std::string TierValue(std::string_view name, int order) {
+  return fmt::format(R"({{"apiVersion":"projectcalico.org/v3","kind":"Tier",)"
+                     R"("metadata":{{"name":"{}"}},"spec":{{"order":{}}}}})",
+                     name, order);
+}
+
+std::string ReadyValue(bool ready) {
+  return fmt::format(R"({{"apiVersion":"projectcalico.org/v3","kind":"ClusterInformation",)"
+                     R"("metadata":{{"name":"default"}},"spec":{{"datastoreReady":{}}}}})",
+                     ready);
+}
+
+class EtcdSourceTest : public ::testing::Test {
+ protected:
+  void SetUp() override { server_.Put(kClusterInformationKey, ReadyValue(true)); }
+  void StartSource() {
+    source_ = std::make_unique<EtcdSource>(EtcdConfig{{server_.endpoint()}, {}, "", ""});
+    ASSERT_TRUE(source_->Start(sink_).ok());
+  }
+  void ExpectInSync(int marks) {
+    EXPECT_TRUE(WaitLong([&](const State& s) { return s.in_sync_marks >= marks; }));
+  }
+  void PutTier(std::string_view name, int order) {
+    server_.Put(TierKey(name), TierValue(name, order));
+  }
+  void ExpectTier(const std::string& name, int order) {
+    EXPECT_TRUE(WaitLong([&](const State& s) { return s.TierHasOrder(name, order); }))
+        << name << " " << order;
+  }
+  void ExpectNoTier(const std::string& name) {
+    EXPECT_TRUE(WaitLong([&](const State& s) { return s.Tier(name) == nullptr; })) << name;
+  }
+  // Five times what the sink waits for: the time in which a dead server must be noticed is 20 s.
+  bool WaitLong(const std::function<bool(const State&)>& condition) {
+    for (int i = 0; i < 5; ++i) {
+      if (sink_.WaitUntil(condition)) return true;
+    }
+    return false;
+  }
+
+  EtcdServer server_;
+  RecordingSink sink_;
+  std::unique_ptr<EtcdSource> source_;
+};
+
+TEST_F(EtcdSourceTest, DeliversTheSnapshotAsOneBatchAndFollowsFromThere) {
+  PutTier("a", 1);
+  PutTier("b", 2);
+  StartSource();
+  ExpectInSync(1);
+  EXPECT_THAT(sink_.Now().batches, SizeIs(1));
+  ExpectTier("a", 1);
+  PutTier("a", 3);
+  ExpectTier("a", 3);
+  server_.Delete(TierKey("b"));
+  ExpectNoTier("b");
+  EXPECT_THAT(sink_.Now().losses, IsEmpty());
+}
+
+TEST_F(EtcdSourceTest, ReadsMorePagesThanOne) {
+  constexpr int kTiers = 5100;
+  for (int i = 0; i < kTiers; i += 2) {
+    const std::string first = fmt::format("t{}", i);
+    const std::string second = fmt::format("t{}", i + 1);
+    server_.PutTwo(TierKey(first), TierValue(first, i), TierKey(second), TierValue(second, i));
+  }
+  StartSource();
+  ExpectInSync(1);
+  EXPECT_THAT(sink_.Now().batches, SizeIs(1));
+  EXPECT_EQ(sink_.Now().store.tiers().size(), kTiers + 3U);
+}
+
+TEST_F(EtcdSourceTest, DeliversOneRevisionWhole) {
+  StartSource();
+  ExpectInSync(1);
+  for (int i = 1; i <= 50; ++i) {
+    server_.PutTwo(TierKey("a"), TierValue("a", i), TierKey("b"), TierValue("b", i));
+  }
+  ExpectTier("b", 50);
+  model::Store store;
+  for (const auto& batch : sink_.Now().batches) {
+    for (const model::Update& update : batch) store.Set(update);
+    const auto a = store.tiers().find(model::TierId{"a"});
+    const auto b = store.tiers().find(model::TierId{"b"});
+    ASSERT_EQ(a == store.tiers().end(), b == store.tiers().end());
+    if (a == store.tiers().end()) continue;
+    ASSERT_EQ(a->second.order, b->second.order);
+  }
+}
+
+TEST_F(EtcdSourceTest, SaysNothingUntilTheStoreIsReadyAndKeepsAllWhileItIsNot) {
+  server_.Put(kClusterInformationKey, ReadyValue(false));
+  PutTier("a", 1);
+  StartSource();
+  EXPECT_TRUE(WaitLong([](const State& s) { return !s.losses.empty(); }));
+  EXPECT_THAT(sink_.Now().batches, IsEmpty());
+  EXPECT_THAT(std::string(sink_.Now().losses[0].message()), HasSubstr("datastoreReady"));
+  server_.Put(kClusterInformationKey, ReadyValue(true));
+  ExpectInSync(1);
+  ExpectTier("a", 1);
+  server_.PutTwo(kClusterInformationKey, ReadyValue(false), TierKey("a"), TierValue("a", 2));
+  EXPECT_TRUE(WaitLong([](const State& s) { return s.losses.size() == 2; }));
+  ExpectTier("a", 1);
+  server_.Put(kClusterInformationKey, ReadyValue(true));
+  ExpectTier("a", 2);
+}
+
+TEST_F(EtcdSourceTest, GoesOnWhereItWasAfterTheServerWasKilled) {
+  PutTier("a", 1);
+  PutTier("b", 2);
+  StartSource();
+  ExpectInSync(1);
+  server_.Kill();
+  EXPECT_TRUE(WaitLong([](const State& s) { return !s.losses.empty(); }));
+  server_.Start();
+  server_.Delete(TierKey("a"));
+  PutTier("c", 3);
+  ExpectTier("c", 3);
+  ExpectNoTier("a");
+  // Nothing was told twice: the snapshot, the deletion, the new tier.
+  EXPECT_LE(sink_.Now().batches.size(), 3U);
+}
+
+TEST_F(EtcdSourceTest, ReadsEverythingAnewAfterACompactionAndDeletesOnlyWhatIsGone) {
+  PutTier("a", 1);
+  PutTier("b", 2);
+  StartSource();
+  ExpectInSync(1);
+  server_.Suspend();
+  server_.Kill();
+  server_.Start();
+  // Before the source is back, with luck; the outcome must be the same without.
+  server_.Delete(TierKey("a"));
+  PutTier("b", 5);
+  PutTier("c", 3);
+  server_.Compact();
+  ExpectTier("c", 3);
+  ExpectTier("b", 5);
+  ExpectNoTier("a");
+}
+
+TEST_F(EtcdSourceTest, ReadsEverythingAnewAfterAnOldBackupWasRestored) {
+  PutTier("a", 1);
+  PutTier("b", 1);
+  StartSource();
+  ExpectInSync(1);
+  server_.Kill();
+  server_.SaveData();
+  server_.Start();
+  ExpectTier("a", 1);
+  PutTier("a", 7);
+  server_.Delete(TierKey("b"));
+  PutTier("late", 8);
+  ExpectTier("late", 8);
+  ExpectNoTier("b");
+  server_.Kill();
+  server_.RestoreData();
+  server_.Start();
+  ExpectNoTier("late");
+  ExpectTier("a", 1);
+  ExpectTier("b", 1);
+}
+
+TEST_F(EtcdSourceTest, NoticesAServerThatNoLongerAnswersAndGoesOnWhenItDoes) {
+  StartSource();
+  ExpectInSync(1);
+  server_.Suspend();
+  EXPECT_TRUE(WaitLong([](const State& s) { return !s.losses.empty(); }));
+  server_.Resume();
+  PutTier("a", 1);
+  ExpectTier("a", 1);
+}
+
+TEST_F(EtcdSourceTest, EachHostileValueFailsAlone) {
+  StartSource();
+  ExpectInSync(1);
+  const std::string deep(2000, '[');
+  server_.Put(TierKey("nonsense"), "{");
+  server_.Put(TierKey("empty"), "");
+  server_.Put(TierKey("deep"), deep);
+  server_.Put(TierKey("utf8"), "{\"kind\":\"\xff\"}");
+  server_.Put(TierKey("another"), TierValue("other", 1));
+  server_.Put(TierKey("type"), R"({"apiVersion":"projectcalico.org/v3","kind":"Tier",)"
+                               R"("metadata":{"name":"type"},"spec":{"order":"x"}})");
+  server_.Put(TierKey("a/b"), TierValue("b", 1));
+  PutTier("good", 1);
+  ExpectTier("good", 1);
+  const State state = sink_.Now();
+  EXPECT_EQ(state.store.tiers().size(), 3U + 1U);
+  EXPECT_THAT(state.refusals, SizeIs(6));
+  for (const auto& [id, refusal] : state.refusals) {
+    EXPECT_THAT(refusal.origin, HasSubstr(kPrefix)) << id;
+    EXPECT_FALSE(refusal.reason.empty()) << id;
+  }
+  PutTier("nonsense", 4);
+  ExpectTier("nonsense", 4);
+  EXPECT_TRUE(WaitLong([](const State& s) { return s.refusals.size() == 5; }));
+}
+
+TEST_F(EtcdSourceTest, ReadsTheOlderStoreToo) {
+  server_.Put("/calico/v1/policy/tier/old/metadata", R"({"order": 5})");
+  server_.Put("/calico/ipam/v2/config", "{}");
+  StartSource();
+  ExpectInSync(1);
+  ExpectTier("old", 5);
+}
+
+TEST_F(EtcdSourceTest, StopsWhileTheServerIsAway) {
+  StartSource();
+  ExpectInSync(1);
+  server_.Kill();
+  EXPECT_TRUE(WaitLong([](const State& s) { return !s.losses.empty(); }));
+  source_->Stop();
+}
+
+TEST_F(EtcdSourceTest, ResyncTellsNothingOfAStoreThatDidNotChange) {
+  PutTier("a", 1);
+  StartSource();
+  ExpectInSync(1);
+  source_->Resync();
+  ExpectInSync(2);
+  EXPECT_THAT(sink_.Now().batches, SizeIs(1));
+  EXPECT_THAT(sink_.Now().losses, IsEmpty());
+}
+
+}  // namespace
+}  // namespace felix::datastore
