@@ -298,18 +298,4 @@ void FileSource::Deliver(bool listed) {
   if (std::exchange(in_sync_is_due_, false)) sink_->OnInSync();
 }
 
-absl::StatusOr<std::unique_ptr<Source>> MakeSource(std::string_view address) {
-  constexpr std::string_view kFileScheme = "file:";
-  if (!address.starts_with(kFileScheme)) {
-    return absl::InvalidArgumentError(
-        fmt::format("parse source address '{}': expected file:DIR", address));
-  }
-  const std::string_view directory = address.substr(kFileScheme.size());
-  if (directory.empty()) {
-    return absl::InvalidArgumentError(
-        fmt::format("parse source address '{}': no directory is named", address));
-  }
-  return std::make_unique<FileSource>(std::string(directory));
-}
-
 }  // namespace felix::datastore

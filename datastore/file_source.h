@@ -7,12 +7,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 
 #include "datastore/directory_watcher.h"
 #include "datastore/resource_table.h"
@@ -78,8 +77,5 @@ class FileSource final : public Source {
   mutable std::mutex ignored_kinds_mutex_;
   absl::btree_map<std::string, std::size_t> ignored_kinds_;
 };
-
-// A source by its address: "file:DIR". Errors: kInvalidArgument.
-[[nodiscard]] absl::StatusOr<std::unique_ptr<Source>> MakeSource(std::string_view address);
 
 }  // namespace felix::datastore

@@ -222,18 +222,61 @@ ConfigSources::Values ConfigFromEnvironment(const char* const* environment) {
   return values;
 }
 
+ConfigSources::Values EtcdFromEnvironment(const char* const* environment) {
+  constexpr std::pair<std::string_view, std::string_view> kVariables[] = {
+      {"ETCD_ENDPOINTS", "EtcdEndpoints"}, {"ETCD_AUTHORITY", "EtcdAddr"},
+      {"ETCD_SCHEME", "EtcdScheme"},       {"ETCD_CA_CERT_FILE", "EtcdCaFile"},
+      {"ETCD_CERT_FILE", "EtcdCertFile"},  {"ETCD_KEY_FILE", "EtcdKeyFile"},
+  };
+  ConfigSources::Values values;
+  for (const auto& [variable, parameter] : kVariables) {
+    const std::string value = CalicoVariable(environment, variable);
+    if (!value.empty()) values[std::string(parameter)] = value;
+  }
+  return values;
+}
+
+std::string CalicoVariable(const char* const* environment, std::string_view name) {
+  std::string value;
+  const std::string plain = fmt::format("{}=", name);
+  const std::string prefixed = fmt::format("CALICO_{}=", name);
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view variable = *environment;
+    if (variable.starts_with(prefixed)) return std::string(variable.substr(prefixed.size()));
+    if (variable.starts_with(plain)) value = variable.substr(plain.size());
+  }
+  return value;
+}
+
 std::string SystemHostname() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return {};
   return absl::AsciiStrToLower(absl::StripAsciiWhitespace(name.data()));
 }
 
+namespace {
+
+// What is named as such, or else etcd by the parameters that Calico has for it.
+std::string DatastoreAddress(const Reader& read) {
+  if (std::string address = read.Text("Datastore"); !address.empty()) return address;
+  if (read.Text("DatastoreType") != "etcdv3") return {};
+  if (const std::string list = read.Text("EtcdEndpoints"); !list.empty()) return "etcd:" + list;
+  const std::string authority = read.Text("EtcdAddr");
+  if (authority.empty()) return {};
+  return fmt::format("etcd:{}://{}", read.Text("EtcdScheme"), authority);
+}
+
+}  // namespace
+
 Config Config::Resolve(const ConfigSources& sources) {
   Config config;
   Resolver(sources, config).Run();
   const Reader read(config.settings);
   config.compiler = ReadCompilerOptions(read);
-  config.datastore = read.Text("Datastore");
+  config.datastore = DatastoreAddress(read);
+  config.etcd_ca_file = read.Text("EtcdCaFile");
+  config.etcd_cert_file = read.Text("EtcdCertFile");
+  config.etcd_key_file = read.Text("EtcdKeyFile");
   config.datastore_type = read.Text("DatastoreType");
   config.iptables_refresh_interval = read.Duration("IptablesRefreshInterval", 1);
   config.ipsets_refresh_interval = read.Duration("IpsetsRefreshInterval", 1);

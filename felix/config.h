@@ -38,6 +38,13 @@ struct ConfigSources {
 // The variables that begin with FELIX_ in any case, by the rest of their name.
 [[nodiscard]] ConfigSources::Values ConfigFromEnvironment(const char* const* environment);
 
+// What all of Calico's programs read of where etcd is (ETCD_ENDPOINTS and the like), by the names
+// of our parameters: in place of built-in defaults.
+[[nodiscard]] ConfigSources::Values EtcdFromEnvironment(const char* const* environment);
+
+// The variable CALICO_<name> or else <name>; empty if there is neither.
+[[nodiscard]] std::string CalicoVariable(const char* const* environment, std::string_view name);
+
 // The host's own name, trimmed and in lower case.
 [[nodiscard]] std::string SystemHostname();
 
@@ -52,7 +59,10 @@ struct Setting {
 // that it still hides what weaker sources say; it is warned of and never fatal.
 struct Config {
   compiler::Options compiler;
-  std::string datastore;  // "file:DIR"; empty if not set
+  std::string datastore;  // "file:DIR" or "etcd:URL[,URL]"; empty if not set
+  std::string etcd_ca_file;
+  std::string etcd_cert_file;
+  std::string etcd_key_file;
   std::string datastore_type;
   std::chrono::microseconds iptables_refresh_interval{};  // 0: never
   std::chrono::microseconds ipsets_refresh_interval{};    // 0: never

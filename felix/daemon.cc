@@ -11,7 +11,7 @@
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
-#include "datastore/file_source.h"
+#include "datastore/source_factory.h"
 #include "felix/config_file.h"
 #include "felix/failure_log.h"
 #include "felix/host_kernel.h"
@@ -38,11 +38,13 @@ absl::Status NoDatastore(const Config& config) {
   const Setting& type = config.settings.find("DatastoreType")->second;
   if (type.source == ConfigSource::kDefault) {
     return absl::InvalidArgumentError(
-        "no datastore is configured (give --datastore file:DIR, FELIX_DATASTORE, or Datastore in "
+        "no datastore is configured (give --datastore file:DIR or etcd:URL, or Datastore or "
+        "EtcdEndpoints in "
         "the configuration file)");
   }
   return absl::UnimplementedError(fmt::format(
-      "datastore type {} is not supported by this build (give --datastore file:DIR)", type.value));
+      "datastore type {} is not supported by this build (give --datastore file:DIR or etcd:URL)",
+      type.value));
 }
 
 bool IsTransient(const ApplyReport& report) {
@@ -91,7 +93,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Make(const Clock& clock, ConfigI
   }
   if (config.datastore.empty()) return NoDatastore(config);
   FELIX_ASSIGN_OR_RETURN(std::unique_ptr<datastore::Source> source,
-                         datastore::MakeSource(config.datastore));
+                         datastore::MakeSource({.address = config.datastore,
+                                                .tls = {.ca_file = config.etcd_ca_file,
+                                                        .cert_file = config.etcd_cert_file,
+                                                        .key_file = config.etcd_key_file},
+                                                .user = inputs.etcd_user,
+                                                .password = inputs.etcd_password}));
   return std::unique_ptr<Daemon>(
       new Daemon(clock, std::move(inputs), std::move(sources), std::move(source)));
 }

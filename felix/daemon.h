@@ -26,6 +26,9 @@ namespace felix {
 struct ConfigInputs {
   ConfigSources::Values command_line;
   ConfigSources::Values environment;
+  // Kept apart from parameters, which are printed: ETCD_USERNAME and ETCD_PASSWORD.
+  std::string etcd_user = {};
+  std::string etcd_password = {};
   ConfigSources::Values defaults;  // in place of built-in ones
   std::string file_path = "/etc/calico/felix.cfg";
   bool file_must_exist = false;  // it was asked for

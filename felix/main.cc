@@ -42,6 +42,9 @@ constexpr const char* kExamples = R"(
 Examples:
   felix --datastore file:/etc/felix/resources
       enforce what the directory says, and follow it
+  felix --datastore etcd:https://a:2379,https://b:2379
+      the same from a cluster's etcd (EtcdCaFile, EtcdCertFile, EtcdKeyFile; ETCD_USERNAME and
+      ETCD_PASSWORD in the environment)
   felix --once --datastore file:/etc/felix/resources
       enforce it once and print what was done as JSON
   FELIX_LOGSEVERITYSCREEN=debug felix -c /etc/calico/felix.cfg
@@ -157,7 +160,7 @@ int Main(int argc, char** argv) {
       app.add_option("-c,--config-file", command_line.inputs.file_path,
                      "configuration file, Name = value (default /etc/calico/felix.cfg)");
   app.add_option("--datastore", command_line.datastore,
-                 "where the cluster's objects come from: file:DIR");
+                 "where the cluster's objects come from: file:DIR or etcd:URL[,URL]");
   app.add_option("--hostname", command_line.hostname,
                  "the name of this host in the datastore (default: its own)")
       ->check([](const std::string& name) {
@@ -194,6 +197,9 @@ int Main(int argc, char** argv) {
 
   command_line.inputs.file_must_exist = file->count() != 0;
   command_line.inputs.environment = ConfigFromEnvironment(environ);
+  command_line.inputs.defaults = EtcdFromEnvironment(environ);
+  command_line.inputs.etcd_user = CalicoVariable(environ, "ETCD_USERNAME");
+  command_line.inputs.etcd_password = CalicoVariable(environ, "ETCD_PASSWORD");
   if (command_line.once || *cleanup || *check) {
     // The answer counts, not the way there; anybody who asks for more overrules this.
     command_line.inputs.defaults["LogSeverityScreen"] = "WARNING";

@@ -298,12 +298,5 @@ TEST_F(FileSourceTest, StartsOnlyOnce) {
   EXPECT_TRUE(absl::IsFailedPrecondition(source_.Start(sink_)));
 }
 
-TEST(MakeSource, KnowsDirectoriesOnly) {
-  EXPECT_TRUE(MakeSource("file:/etc").ok());
-  for (const std::string_view address : {"", "/etc", "file:", "etcd:http://x", "FILE:/etc"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(MakeSource(address).status())) << address;
-  }
-}
-
 }  // namespace
 }  // namespace felix::datastore
