@@ -111,6 +111,8 @@ void RenderEnd(ShapeKind kind, const RenderContext& context, ir::Chain& chain) {
       return;
     case ShapeKind::kUntracked:
     case ShapeKind::kPreDnat:
+      // At a chain's end returning is what happens anyway.
+      while (std::holds_alternative<ir::Return>(chain.rules.back().action)) chain.rules.pop_back();
       return;
   }
 }

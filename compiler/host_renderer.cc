@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/host_renderer.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 #include "compiler/fault.h"
@@ -80,16 +82,27 @@ class Renderer {
     const Options& options = context_.options;
     std::vector<ir::Rule> rules;
     const auto add = [&](const std::vector<model::FailsafePort>& ports, ir::Side port_side) {
+      using PeerAndProtocol = std::pair<model::Protocol, std::optional<model::Cidr>>;
+      absl::btree_map<PeerAndProtocol, std::vector<model::PortRange>> ranges;
       for (const model::FailsafePort& port : ports) {
         if (port.net.has_value() && port.net->family() != context_.family) continue;
-        std::vector<ir::Match> matches = {ir::ProtocolMatch{.protocol = port.protocol}};
-        const ir::Side peer = in ? ir::Side::kSource : ir::Side::kDestination;
-        if (port.net.has_value() && !IsPlanted(Fault::kFailsafeNetIgnored)) {
-          matches.push_back(ir::AddressMatch{.side = peer, .net = *port.net});
+        ranges[{port.protocol, port.net}].push_back({.first = port.port, .last = port.port});
+      }
+      for (const auto& [peer, of_peer] : ranges) {
+        const auto& [protocol, net] = peer;
+        for (std::size_t first = 0; first < of_peer.size(); first += ir::kMaxPortSlots) {
+          const auto begin = of_peer.begin() + static_cast<std::ptrdiff_t>(first);
+          const std::size_t count =
+              std::min<std::size_t>(of_peer.size() - first, ir::kMaxPortSlots);
+          std::vector<ir::Match> matches = {ir::ProtocolMatch{.protocol = protocol}};
+          if (net.has_value() && !IsPlanted(Fault::kFailsafeNetIgnored)) {
+            matches.push_back(ir::AddressMatch{
+                .side = in ? ir::Side::kSource : ir::Side::kDestination, .net = *net});
+          }
+          matches.push_back(ir::PortsMatch{
+              .side = port_side, .ranges = {begin, begin + static_cast<std::ptrdiff_t>(count)}});
+          rules.push_back({std::move(matches), ir::Accept{}, {.owner = "failsafe ports"}});
         }
-        matches.push_back(
-            ir::PortsMatch{.side = port_side, .ranges = {{.first = port.port, .last = port.port}}});
-        rules.push_back({std::move(matches), ir::Accept{}, {.owner = "failsafe port"}});
       }
     };
     if (!IsPlanted(Fault::kFailsafePortsForgotten)) {

@@ -139,6 +139,25 @@ TEST_F(HostTraps, FailsafePortsAreOfTheFamilyOfTheirNet) {
   EXPECT_EQ(FindChain("cali-failsafe-in", model::IpFamily::kV6)->rules.size(), 1U);
 }
 
+TEST_F(HostTraps, FailsafePortsOfOnePeerShareRules) {
+  Options options = testing::OptionsOfThisHost();
+  for (std::uint16_t port = 1; port <= 16; ++port) {
+    options.failsafe_inbound.push_back({model::kTcp, port, {}});
+    options.failsafe_inbound.push_back({model::kUdp, port, testing::Net("203.0.113.0/24")});
+  }
+  Use(options);
+  Packet packet = ToHost();
+  for (const model::Protocol protocol : {model::kTcp, model::kUdp}) {
+    packet.protocol = protocol;
+    for (std::uint16_t port = 0; port <= 17; ++port) {
+      packet.destination_port = port;
+      EXPECT_EQ(Passes(packet), port >= 1 && port <= 16) << packet;
+    }
+  }
+  EXPECT_EQ(FindChain("cali-failsafe-in")->rules.size(), 4U);
+  EXPECT_EQ(FindChain("cali-failsafe-in", model::IpFamily::kV6)->rules.size(), 2U);
+}
+
 TEST_F(HostTraps, T82_AnotherTextOfASelectorThatMatchesTheSameChangesNothing) {
   Claim("w", "*");
   SetList("n", List::kForward, {Pass()});
