@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@ namespace felix::datastore {
 // What the clients of Calico's API fill in when they write an object. A directory of files stands
 // in for those clients, so its source applies the same; a reader of objects that a client wrote
 // must not.
+
+// Who wrote an object: a person, for whom the defaults are filled in, or one of those clients.
+enum class Author : std::uint8_t { kPerson, kClient };
 
 struct PolicyTypes {
   bool ingress = true;

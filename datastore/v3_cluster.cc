@@ -72,10 +72,11 @@ void OfferBgpAddresses(ObjectReader& spec, NodeAddresses& addresses) {
 
 }  // namespace
 
-model::Tier ReadTierSpec(const Field& field, Faults& faults, Faults& remarks) {
+model::Tier ReadTierSpec(const Field& field, Author author, Faults& faults, Faults& remarks) {
   ObjectReader spec(field, faults);
   model::Tier tier;
-  tier.order = spec.Number("order").value_or(kDefaultTierOrder);
+  tier.order = spec.Number("order");
+  if (!tier.order && author == Author::kPerson) tier.order = kDefaultTierOrder;
   const std::string action = spec.StringOrEmpty("defaultAction");
   if (action == "Pass") {
     tier.default_action = model::TierDefaultAction::kPass;

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "datastore/client_defaults.h"
 #include "datastore/object_reader.h"
 #include "model/endpoint.h"
 #include "model/network.h"
@@ -14,7 +15,8 @@ namespace felix::datastore {
 
 // A default action that is not known is Deny, and a remark: the tier stays where it is in the
 // order.
-[[nodiscard]] model::Tier ReadTierSpec(const Field& spec, Faults& faults, Faults& remarks);
+[[nodiscard]] model::Tier ReadTierSpec(const Field& spec, Author author, Faults& faults,
+                                       Faults& remarks);
 
 [[nodiscard]] model::Profile ReadProfileSpec(const Field& spec, Faults& faults);
 

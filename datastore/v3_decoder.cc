@@ -35,6 +35,7 @@ struct Context {
   Faults& faults;
   Faults& remarks;
   Decoded& decoded;
+  Author author;
 };
 
 void DecodePolicy(model::PolicyKind kind, Context& context) {
@@ -46,7 +47,8 @@ void DecodePolicy(model::PolicyKind kind, Context& context) {
   }
   context.decoded.key = model::PolicyId{kind, metadata.namespace_name, metadata.name};
   if (model::IsStaged(kind)) return;
-  ReadPolicyResult read = ReadPolicySpec(context.spec, metadata.namespace_name, context.faults);
+  ReadPolicyResult read =
+      ReadPolicySpec(context.spec, metadata.namespace_name, context.author, context.faults);
   context.decoded.policy = std::move(read.parts);
   if (context.faults.empty()) context.decoded.value = std::move(read.policy);
 }
@@ -74,7 +76,8 @@ void DecodeTier(Context& context) {
     return;
   }
   context.decoded.key = model::TierId{context.metadata.name};
-  const model::Tier tier = ReadTierSpec(context.spec, context.faults, context.remarks);
+  const model::Tier tier =
+      ReadTierSpec(context.spec, context.author, context.faults, context.remarks);
   if (context.faults.empty()) context.decoded.value = tier;
 }
 
@@ -215,7 +218,7 @@ std::string Printable(std::string_view text) {
   return printable;
 }
 
-Decoded DecodeResource(const DocumentNode& object, std::string_view origin) {
+Decoded DecodeResource(const DocumentNode& object, std::string_view origin, Author author) {
   Decoded decoded;
   decoded.position = object.position();
   Faults faults;
@@ -232,7 +235,7 @@ Decoded DecodeResource(const DocumentNode& object, std::string_view origin) {
     static_cast<void>(envelope.Find("status"));
     envelope.RefuseUnknown();
     if (metadata.identity_is_valid) {
-      Context context{metadata, spec, faults, remarks, decoded};
+      Context context{metadata, spec, faults, remarks, decoded, author};
       kind->decode(context);
     }
   }

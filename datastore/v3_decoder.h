@@ -41,10 +41,12 @@ struct Decoded {
   std::optional<std::string> hold;
 };
 
-// Converts an object to the model, with what the API's clients would have filled in, and validates
-// it. Doubt closes: an object that cannot be understood in full is absent as a whole, never in
-// part. `origin` names the text that the object is from; the refusal adds the position.
-[[nodiscard]] Decoded DecodeResource(const DocumentNode& object, std::string_view origin);
+// Converts an object to the model, with what the API's clients would have filled in if none of them
+// wrote it, and validates it. Doubt closes: an object that cannot be understood in full is absent
+// as a whole, never in part. `origin` names the text that the object is from; the refusal adds the
+// position.
+[[nodiscard]] Decoded DecodeResource(const DocumentNode& object, std::string_view origin,
+                                     Author author = Author::kPerson);
 
 // The objects in a text's documents: a document is one object, a list of them, or an object whose
 // kind ends in List and which has `items`. Lists do not nest. Borrows the documents.

@@ -27,12 +27,14 @@ std::optional<std::optional<double>> ReadOrder(ObjectReader& spec) {
   return order;
 }
 
-// Absent if the field is at fault; types left out are told by the rules there are.
-std::optional<PolicyTypes> ReadTypes(ObjectReader& spec) {
+// Absent if the field is at fault. Types that a person leaves out are told by the rules there are.
+std::optional<PolicyTypes> ReadTypes(ObjectReader& spec, Author author) {
   const std::size_t before = spec.faults().count();
   PolicyTypes types = ReadListedTypes(spec, "types");
   if (!types.ingress && !types.egress) {
-    types = DefaultPolicyTypes(!spec.List("ingress").empty(), !spec.List("egress").empty());
+    types = author == Author::kClient
+                ? PolicyTypes{}
+                : DefaultPolicyTypes(!spec.List("ingress").empty(), !spec.List("egress").empty());
   }
   if (spec.faults().count() != before) return std::nullopt;
   return types;
@@ -90,7 +92,7 @@ PolicyTypes ReadListedTypes(ObjectReader& spec, std::string_view name) {
 }
 
 ReadPolicyResult ReadPolicySpec(const Field& field, const std::string& namespace_name,
-                                Faults& faults) {
+                                Author author, Faults& faults) {
   ObjectReader spec(field, faults);
   ReadPolicyResult result;
   PolicyParts& parts = result.parts;
@@ -99,7 +101,7 @@ ReadPolicyResult ReadPolicySpec(const Field& field, const std::string& namespace
     parts.tier = ReadTier(spec);
     parts.order = ReadOrder(spec);
     parts.selector = ReadPolicySelector(spec, namespace_name);
-    parts.types = ReadTypes(spec);
+    parts.types = ReadTypes(spec, author);
   }
 
   model::Policy& policy = result.policy;

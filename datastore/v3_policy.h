@@ -29,7 +29,7 @@ struct ReadPolicyResult {
 
 // Reads the spec of a NetworkPolicy (in that namespace) or GlobalNetworkPolicy (namespace empty).
 [[nodiscard]] ReadPolicyResult ReadPolicySpec(const Field& spec, const std::string& namespace_name,
-                                              Faults& faults);
+                                              Author author, Faults& faults);
 
 // The directions that the list names; neither if there is no list.
 [[nodiscard]] PolicyTypes ReadListedTypes(ObjectReader& spec, std::string_view name);

@@ -120,7 +120,7 @@ Decoded DecodeEtcdValue(std::string_view key, std::string_view value) {
   if (const auto mismatch = Mismatch(parsed.documents.front(), *identity)) {
     return Refuse(key, *identity, *mismatch);
   }
-  return DecodeResource(parsed.documents.front(), key);
+  return DecodeResource(parsed.documents.front(), key, Author::kClient);
 }
 
 bool IsDatastoreReady(std::string_view cluster_information) {

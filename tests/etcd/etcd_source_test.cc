@@ -233,6 +233,23 @@ TEST_F(EtcdSourceTest, ReadsTheOlderStoreToo) {
   ExpectTier("old", 5);
 }
 
+TEST_F(EtcdSourceTest, FillsInNothingThatAClientOfTheStoreDidNotWrite) {
+  server_.Put(TierKey("t"), R"({"apiVersion":"projectcalico.org/v3","kind":"Tier",)"
+                            R"("metadata":{"name":"t"},"spec":{}})");
+  server_.Put(fmt::format("{}globalnetworkpolicies/p", kPrefix),
+              R"({"apiVersion":"projectcalico.org/v3","kind":"GlobalNetworkPolicy",)"
+              R"("metadata":{"name":"p"},"spec":{"ingress":[{"action":"Allow"}]}})");
+  StartSource();
+  ExpectInSync(1);
+  const State state = sink_.Now();
+  ASSERT_NE(state.Tier("t"), nullptr);
+  EXPECT_FALSE(state.Tier("t")->order.has_value());
+  ASSERT_EQ(state.store.policies().size(), 1U);
+  const model::Policy& policy = state.store.policies().begin()->second;
+  EXPECT_TRUE(policy.ingress_applies);
+  EXPECT_TRUE(policy.egress_applies);
+}
+
 TEST_F(EtcdSourceTest, StopsWhileTheServerIsAway) {
   StartSource();
   ExpectInSync(1);
