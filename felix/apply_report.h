@@ -18,6 +18,15 @@ struct ApplyReport {
     absl::Status status;
   };
 
+  // A chain that drops everything, since its rules cannot be in the kernel.
+  struct ClosedChain {
+    std::string table;  // "ipv4 filter"
+    std::string chain;
+    std::string owner;  // "gnp/x", or the chain itself
+    std::string reason;
+    bool operator==(const ClosedChain&) const = default;
+  };
+
   std::uint64_t sets_created = 0;
   std::uint64_t sets_destroyed = 0;
   std::uint64_t sets_swapped = 0;  // replaced as a whole
@@ -29,18 +38,25 @@ struct ApplyReport {
   std::uint64_t rules_written = 0;
   std::uint64_t rules_deleted = 0;
   std::uint64_t commits = 0;  // tables written
+  // What others had changed and was undone: "ipv4 filter: chain cali-x was deleted".
+  std::vector<std::string> drift;
   std::chrono::microseconds sets_time{};
   std::chrono::microseconds tables_time{};
 
   // What is left undone, to be tried again.
   std::vector<Failure> failures;
-  int tables_applied = 0;   // written, or found to be as desired
-  int waiting = 0;          // tables left alone since they name a set that failed
-  int locked_out = 0;       // failures only for a lock that another program holds
-  int hard_failures = 0;    // failures that are neither a lock's nor one object's
-  bool unfinished = false;  // there was more to do than one apply does
+  int tables_applied = 0;           // written, or found to be as desired
+  int waiting = 0;                  // tables left alone since they name a set that failed
+  int locked_out = 0;               // failures only for a lock that another program holds
+  int hard_failures = 0;            // failures that are neither a lock's nor one object's
+  std::vector<ClosedChain> closed;  // all that are closed now; by table and name
+  bool unfinished = false;          // there was more to do than one apply does
 
   [[nodiscard]] bool ok() const { return failures.empty() && waiting == 0; }
+  // All tables are as wanted; at most single objects are not.
+  [[nodiscard]] bool is_in_force() const {
+    return hard_failures == 0 && locked_out == 0 && waiting == 0;
+  }
   [[nodiscard]] bool only_locked_out() const {
     return locked_out != 0 && waiting == 0 &&
            failures.size() == static_cast<std::size_t>(locked_out);

@@ -84,7 +84,7 @@ constexpr std::array kParameters = {
     Parameter{"IptablesMarkMask", kMarkMask, "0xffff0000"},
     Parameter{"IptablesNATOutgoingInterfaceFilter", kInterface, ""},
     Inert("IptablesPostWriteCheckIntervalSecs"),
-    Parameter{"IptablesRefreshInterval", kSeconds, "180"},
+    Parameter{"IptablesRefreshInterval", kSeconds, "60"},
     Parameter{"Ipv6Support", kBool, "true"},
     Inert("KubeNodePortRanges"),
     Parameter{"LogActionRateLimit", kRate, ""},

@@ -118,8 +118,9 @@ Daemon::~Daemon() {
 }
 
 void Daemon::Wait(std::optional<Clock::TimePoint> until) {
-  std::array<pollfd, 2> watched = {pollfd{queue_.event_fd(), POLLIN, 0},
-                                   pollfd{signals_.fd(), POLLIN, 0}};
+  std::array<pollfd, 3> watched = {pollfd{queue_.event_fd(), POLLIN, 0},
+                                   pollfd{signals_.fd(), POLLIN, 0},
+                                   pollfd{engine_.watch_fd(), POLLIN, 0}};
   if (!until) {
     static_cast<void>(ppoll(watched.data(), watched.size(), nullptr, nullptr));  // or a signal
     return;

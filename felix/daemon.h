@@ -66,7 +66,7 @@ class Daemon {
   Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
          std::unique_ptr<datastore::Source> source);
 
-  // Waits for the queue, a signal, or `until`.
+  // Waits for the queue, a signal, another program at the tables, or `until`.
   void Wait(std::optional<Clock::TimePoint> until);
   void Hear();
   // False if the process is to end.

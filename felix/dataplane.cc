@@ -35,6 +35,15 @@ void InsertTables(const Map& keyed, model::IpFamily family, absl::btree_set<ir::
   }
 }
 
+absl::btree_map<std::string, std::string> OfFamily(
+    const absl::btree_map<ir::SetKey, std::string>& reasons, model::IpFamily family) {
+  absl::btree_map<std::string, std::string> own;
+  for (const auto& [key, reason] : reasons) {
+    if (key.family == family) own.emplace(key.id, reason);
+  }
+  return own;
+}
+
 void Count(const ipset::ApplyStats& stats, ApplyReport& report) {
   report.sets_created += stats.sets_created;
   report.sets_destroyed += stats.sets_destroyed;
@@ -95,6 +104,7 @@ void Dataplane::KeepTable(Family& family, ir::Table table) {
   };
   kept.table = std::make_unique<iptables::Table>(family.family, table, *kept.kernel, index_of,
                                                  options_.placement);
+  kept.table->SetUnusableSets(OfFamily(unusable_sets_, family.family));
   family.tables.emplace(table, std::move(kept));
 }
 
@@ -141,10 +151,30 @@ void Dataplane::SetOptions(const DataplaneOptions& options, const ir::DesiredSta
   }
 }
 
+void Dataplane::SetUnusableSets(const absl::btree_map<ir::SetKey, std::string>& reasons) {
+  if (reasons == unusable_sets_) return;
+  unusable_sets_ = reasons;
+  for (const std::unique_ptr<Family>& family : families_) {
+    const auto own = OfFamily(reasons, family->family);
+    for (auto& [name, kept] : family->tables) kept.table->SetUnusableSets(own);
+  }
+}
+
 void Dataplane::ResyncTables() {
   look_for_tables_ = true;
   for (const std::unique_ptr<Family>& family : families_) {
-    for (auto& [name, kept] : family->tables) kept.table->Resync();
+    for (auto& [name, kept] : family->tables) {
+      kept.table->Resync();
+      kept.table->RetryClosed();
+    }
+  }
+}
+
+void Dataplane::ResyncTable(const TableId& table) {
+  for (const std::unique_ptr<Family>& family : families_) {
+    if (family->family != table.family) continue;
+    const auto kept = family->tables.find(table.table);
+    if (kept != family->tables.end()) kept->second.table->Resync();
   }
 }
 
@@ -211,6 +241,7 @@ void Dataplane::ApplyFamily(Family& family, ApplyReport& report) {
   const Clock::TimePoint sets_ready = clock_.Now();
   const bool tables_are_good = ApplyTables(family, report);
   const Clock::TimePoint tables_ready = clock_.Now();
+  ReportClosed(family, report);
   // A set must not lose what rules that are still there expect of it.
   if (tables_are_good) ApplyRemovals(family, report);
   report.tables_time += tables_ready - sets_ready;
@@ -241,12 +272,25 @@ void Dataplane::ApplyUpserts(Family& family, ApplyReport& report) {
 
 bool Dataplane::ApplyTables(Family& family, ApplyReport& report) {
   bool all_good = true;
+  const bool sets_must_go = family.sets.removals_pending();
   for (auto& [name, kept] : family.tables) {
+    // A set cannot go while a chain names it, be it one that nobody reaches.
+    if (sets_must_go && kept.table->has_left_overs()) kept.table->Resync();
     if (!kept.table->dirty()) continue;
     const absl::StatusOr<iptables::ApplyStats> stats = kept.table->Apply();
     if (stats.ok()) {
       ++report.tables_applied;
       Count(*stats, report);
+      for (const std::string& line : stats->drift) {
+        report.drift.push_back(
+            fmt::format("{} {}: {}", FamilyName(family.family), ir::TableName(name), line));
+      }
+      if (!kept.table->dirty()) continue;
+      // Chains are closed for a set that is not there: find out what holds of sets, and try again.
+      family.sets.Resync();
+      report.failures.push_back({fmt::format("write all chains of the {} {} table",
+                                             FamilyName(family.family), ir::TableName(name)),
+                                 absl::NotFoundError("a set is missing")});
       continue;
     }
     all_good = false;
@@ -268,6 +312,18 @@ bool Dataplane::ApplyTables(Family& family, ApplyReport& report) {
     }
   }
   return all_good;
+}
+
+void Dataplane::ReportClosed(Family& family, ApplyReport& report) {
+  for (const auto& [name, kept] : family.tables) {
+    const std::string table = fmt::format("{} {}", FamilyName(family.family), ir::TableName(name));
+    for (const auto& [chain, closed] : kept.table->closed()) {
+      report.closed.push_back({.table = table,
+                               .chain = chain,
+                               .owner = closed.owner,
+                               .reason = std::string(closed.reason.message())});
+    }
+  }
 }
 
 void Dataplane::ApplyRemovals(Family& family, ApplyReport& report) {

@@ -27,9 +27,9 @@ struct DataplaneOptions {
 
 // Brings the kernel to the desired state: the only code that knows both sets and rules. Rules name
 // sets, so within a family sets come first, then tables, and what no rule names any more goes last.
-// A failure stays where it is: a table that names a set which failed waits, all else proceeds, and
-// the next Apply does what is left. The filter tables are always kept; the other tables are swept
-// of what an older version left in them, if they exist.
+// A failure stays where it is: a table that names a set which failed waits, a chain that the kernel
+// refuses is closed, all else proceeds, and the next Apply does what is left. The filter tables are
+// always kept; the other tables are swept of what an older version left in them, if they exist.
 class Dataplane final : public Applier {
  public:
   // `kernel` must outlive the object.
@@ -41,8 +41,13 @@ class Dataplane final : public Applier {
   // Other options; `desired` is the whole of what was staged so far. max_set_size stays.
   void SetOptions(const DataplaneOptions& options, const ir::DesiredState& desired);
 
+  // Sets that must not be believed, with the reason: what names them is closed instead. Replaces
+  // what was said before.
+  void SetUnusableSets(const absl::btree_map<ir::SetKey, std::string>& reasons);
+
   ApplyReport Apply() override;
   void ResyncTables() override;
+  void ResyncTable(const TableId& table) override;
   void ResyncSets() override;
 
   // Wants nothing of ours any more, in both families and in every table that exists.
@@ -62,6 +67,7 @@ class Dataplane final : public Applier {
   void ApplyUpserts(Family& family, ApplyReport& report);
   // True if all tables of the family are as desired.
   bool ApplyTables(Family& family, ApplyReport& report);
+  static void ReportClosed(Family& family, ApplyReport& report);
   void ApplyRemovals(Family& family, ApplyReport& report);
   [[nodiscard]] bool IsOn(const Family& family) const;
 
@@ -70,6 +76,7 @@ class Dataplane final : public Applier {
   DataplaneOptions options_;
   bool only_present_tables_ = false;  // while removing everything
   bool look_for_tables_ = true;
+  absl::btree_map<ir::SetKey, std::string> unusable_sets_;
   std::vector<std::unique_ptr<Family>> families_;  // IPv4, then IPv6
 };
 

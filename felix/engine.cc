@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "felix/engine.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -9,6 +10,7 @@
 
 #include "felix/desired_totals.h"
 #include "felix/failure_log.h"
+#include "felix/table_tripwire.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
 
@@ -37,10 +39,12 @@ struct Engine::Running {
   Running(const Clock& clock, std::unique_ptr<HostKernel> host_kernel, const Config& config)
       : kernel(std::move(host_kernel)),
         dataplane(clock, *kernel, DataplaneOptionsOf(config)),
-        loop(clock, dataplane, IntervalsOf(config)) {}
+        tripwire(*kernel),
+        loop(clock, dataplane, IntervalsOf(config), &tripwire) {}
 
   std::unique_ptr<HostKernel> kernel;
   Dataplane dataplane;
+  TableTripwire tripwire;
   ApplyLoop loop;
 };
 
@@ -165,9 +169,13 @@ absl::Status Engine::Step() {
   if (config_heard_) ResolveConfig();
   if (!running_) FELIX_RETURN_IF_ERROR(StartRunning());
   if (heard_) Compile();
+  LockWatch* watch = running_->kernel->lock_watch();
+  if (watch != nullptr && watch->TakeReleased()) running_->loop.MarkOthersTurn();
+  running_->loop.Look();
   if (running_->loop.IsDue()) Apply();
+  LogReadinessIfChanged();
   if (running_->loop.IsHopeless()) {
-    return absl::UnavailableError(fmt::format(
+    return absl::DeadlineExceededError(fmt::format(
         "gave up after {} s without one success, what the kernel holds stays: {}",
         std::chrono::duration_cast<std::chrono::seconds>(running_->loop.FailingFor()).count(),
         Describe(outcome_->report)));
@@ -198,13 +206,38 @@ void Engine::Apply() {
   outcome_ = std::move(outcome);
   ++applies_;
   LogOutcome();
+  LogClosed();
   if (!outcome_->report.ok()) return;
   arrival_.reset();
   compile_time_ = {};
 }
 
+void Engine::LogClosed() {
+  const std::vector<ApplyReport::ClosedChain>& closed = outcome_->report.closed;
+  if (closed == closed_) return;
+  const auto is_in = [](const auto& chains, const ApplyReport::ClosedChain& chain) {
+    return std::find(chains.begin(), chains.end(), chain) != chains.end();
+  };
+  for (const ApplyReport::ClosedChain& chain : closed) {
+    if (is_in(closed_, chain)) continue;
+    spdlog::warn("closed: owner={} chain={} table=\"{}\" reason=\"{}\"", chain.owner, chain.chain,
+                 chain.table, chain.reason);
+  }
+  for (const ApplyReport::ClosedChain& chain : closed_) {
+    if (is_in(closed, chain)) continue;
+    spdlog::info("no longer closed for that reason: owner={} chain={} table=\"{}\"", chain.owner,
+                 chain.chain, chain.table);
+  }
+  closed_ = closed;
+}
+
 void Engine::LogOutcome() const {
   const ApplyReport& report = outcome_->report;
+  if (!report.drift.empty()) {
+    std::string lines;
+    for (const std::string& line : report.drift) lines += (lines.empty() ? "" : "; ") + line;
+    spdlog::warn("repaired what another program had changed: {}", lines);
+  }
   const auto level = report.wrote() ? spdlog::level::info : spdlog::level::debug;
   if (!spdlog::should_log(level)) return;
   const DesiredTotals totals = Count(graph_.desired());
@@ -215,6 +248,38 @@ void Engine::LogOutcome() const {
               report.members_added, report.members_removed, report.commits,
               outcome_->compile_time.count(), report.sets_time.count(), report.tables_time.count(),
               outcome_->total_time.count());
+}
+
+void Engine::LogReadinessIfChanged() {
+  const bool contended = running_->loop.is_contended();
+  if (contended != logged_contention_) {
+    logged_contention_ = contended;
+    if (contended) {
+      spdlog::warn(
+          "another program undoes our rules again and again, so they are compared less "
+          "often");
+    }
+  }
+  const Readiness now = readiness();
+  if (now == logged_readiness_) return;
+  logged_readiness_ = now;
+  if (now == Readiness::kReady) {
+    spdlog::info("ready: what the datastore says is in force");
+  } else {
+    spdlog::error("not ready: for {} s no apply brought about what the datastore says: {}",
+                  ApplyLoop::kNotReadyAfter.count(),
+                  outcome_ ? Describe(outcome_->report) : "none was made");
+  }
+}
+
+int Engine::watch_fd() const {
+  if (!running_) return -1;
+  const LockWatch* watch = running_->kernel->lock_watch();
+  return watch == nullptr ? -1 : watch->fd();
+}
+
+Readiness Engine::readiness() const {
+  return running_ ? running_->loop.readiness() : Readiness::kStarting;
 }
 
 std::optional<Clock::TimePoint> Engine::NextDue() const {

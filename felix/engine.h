@@ -67,6 +67,12 @@ class Engine final : public datastore::Sink {
   // When Step has something to do without hearing anything.
   [[nodiscard]] std::optional<Clock::TimePoint> NextDue() const;
 
+  // Readable when another program was at the tables, so that Step has something to do; -1 while
+  // there is nothing to watch.
+  [[nodiscard]] int watch_fd() const;
+  // Whether what the datastore says is in force; kStarting until it was for the first time.
+  [[nodiscard]] Readiness readiness() const;
+
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const compiler::Graph& graph() const { return graph_; }
   [[nodiscard]] bool in_sync() const { return in_sync_; }
@@ -90,7 +96,9 @@ class Engine final : public datastore::Sink {
   absl::Status StartRunning();
   void Compile();
   void Apply();
+  void LogReadinessIfChanged();
   void LogOutcome() const;
+  void LogClosed();
 
   const Clock& clock_;
   ConfigSources sources_;
@@ -106,7 +114,10 @@ class Engine final : public datastore::Sink {
   std::optional<Clock::TimePoint> arrival_;  // of the oldest change that is not acknowledged
   std::chrono::microseconds compile_time_{};
   std::optional<ApplyOutcome> outcome_;
+  std::vector<ApplyReport::ClosedChain> closed_;  // as logged
   std::uint64_t applies_ = 0;
+  Readiness logged_readiness_ = Readiness::kStarting;
+  bool logged_contention_ = false;
   std::unique_ptr<Running> running_;
 };
 

@@ -48,10 +48,18 @@ class SystemKernel final : public HostKernel {
     return present;
   }
 
+  absl::StatusOr<iptables::TableOutline> Outline(model::IpFamily family, ir::Table table) override {
+    return outlines_.Read(family, table);
+  }
+
+  LockWatch* lock_watch() override { return &lock_watch_; }
+
  private:
   std::unique_ptr<ipset::LibipsetSets> sets_;
   iptables::SetIndexes indexes_;
   iptables::XtablesLock::Options lock_;
+  iptables::TableOutlineReader outlines_;
+  LockWatch lock_watch_{iptables::XtablesLock::Path()};
 };
 
 }  // namespace

@@ -10,8 +10,10 @@
 #include "absl/status/statusor.h"
 
 #include "compiler/ir/desired_state.h"
+#include "felix/lock_watch.h"
 #include "ipset/kernel_sets.h"
 #include "iptables/kernel_table.h"
+#include "iptables/table_outline.h"
 #include "model/address.h"
 
 namespace felix {
@@ -30,6 +32,11 @@ class HostKernel {
   // Tables that somebody has used in this namespace. Reading one that is not among them would make
   // the kernel load it.
   virtual std::vector<ir::Table> PresentTables(model::IpFamily family) = 0;
+  // The shape of a table that is present. Errors: as iptables::TableOutlineReader::Read.
+  virtual absl::StatusOr<iptables::TableOutline> Outline(model::IpFamily family,
+                                                         ir::Table table) = 0;
+  // What watches the lock of the tables; null where there is no such lock.
+  virtual LockWatch* lock_watch() = 0;
 };
 
 struct HostKernelOptions {

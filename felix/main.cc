@@ -35,6 +35,7 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr int kGaveUp = 75;  // EX_TEMPFAIL of sysexits.h
 
 constexpr std::chrono::seconds kCleanupLockTimeout{10};
 
@@ -54,7 +55,7 @@ Examples:
   felix cleanup --dry-run
       what would go if everything of ours were removed?
 
-Exit status: 0 done, 1 failed, 2 wrong usage.)";
+Exit status: 0 done, 1 failed, 2 wrong usage, 75 nothing could be written for 90 seconds.)";
 
 struct CommandLine {
   ConfigInputs inputs;
@@ -105,7 +106,9 @@ int RunDaemon(const CommandLine& command_line) {
   if (!daemon.ok()) return Fail(daemon.status());
   if (!command_line.once) {
     const absl::Status status = (*daemon)->Run();
-    return status.ok() ? kDone : Fail(status);
+    if (status.ok()) return kDone;
+    const int failed = Fail(status);
+    return absl::IsDeadlineExceeded(status) ? kGaveUp : failed;
   }
   const absl::StatusOr<std::string> report =
       (*daemon)->RunOnce(std::chrono::seconds(command_line.once_timeout_seconds));

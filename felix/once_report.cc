@@ -61,6 +61,19 @@ void WriteRefused(const Engine& engine, JsonLine& json) {
   json.EndArray();
 }
 
+void WriteClosed(const ApplyReport& report, JsonLine& json) {
+  json.Key("closed").BeginArray();
+  for (const ApplyReport::ClosedChain& closed : report.closed) {
+    json.BeginObject();
+    json.Field("owner", closed.owner);
+    json.Field("chain", closed.chain);
+    json.Field("table", closed.table);
+    json.Field("reason", closed.reason);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
 void WriteUnused(const compiler::Graph& graph, JsonLine& json) {
   json.Key("unused").BeginArray();
   for (const compiler::Unused& unused : graph.unused()) {
@@ -100,6 +113,7 @@ std::string OnceJson(const Engine& engine, const OnceFigures& figures) {
   WriteChanges(figures.changes, json);
   WriteTimes(engine, figures, json);
   WriteRefused(engine, json);
+  WriteClosed(engine.last_outcome()->report, json);
   WriteUnused(engine.graph(), json);
   json.Key("ignored").BeginObject();
   for (const auto& [kind, count] : figures.ignored) json.Field(kind, count);

@@ -11,6 +11,7 @@
 #include "compiler/ir/print.h"
 #include "iptables/rule_codec.h"
 #include "iptables/rule_place.h"
+#include "model/base/check.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
 
@@ -24,13 +25,54 @@ bool SameInKernel(const std::vector<ir::Rule>& a, const std::vector<ir::Rule>& b
                     });
 }
 
+bool NamesOneOf(const ir::Chain& chain, const absl::btree_set<std::string>& set_ids) {
+  for (const ir::Rule& rule : chain.rules) {
+    for (const ir::Match& match : rule.matches) {
+      const auto* set = std::get_if<ir::SetMatch>(&match);
+      if (set != nullptr && set_ids.contains(set->set_id)) return true;
+    }
+  }
+  return false;
+}
+
+bool StartsWithOneOf(std::string_view name, const std::vector<std::string_view>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+// Rules of a policy or profile say whose they are; in other chains the word says what for.
+std::string OwnerOf(const std::string& name, const ir::Chain& chain) {
+  if (!StartsWithOneOf(name, {"cali-pi-", "cali-po-", "cali-pri-", "cali-pro-"})) return name;
+  for (const ir::Rule& rule : chain.rules) {
+    if (!rule.provenance.owner.empty()) return rule.provenance.owner;
+  }
+  return name;
+}
+
 }  // namespace
 
-bool DesiredEncoder::Stage(const ir::DesiredDelta& delta) {
+bool IsClosable(std::string_view chain, ir::Table table) {
+  return table != ir::Table::kNat &&
+         StartsWithOneOf(chain, {"cali-pi-", "cali-po-", "cali-pri-", "cali-pro-", "cali-fw-",
+                                 "cali-tw-", "cali-si-", "cali-se-"});
+}
+
+EncodedRule DropRule(model::IpFamily family) {
+  const ir::Rule drop{.matches = {}, .action = ir::Drop{}, .provenance = {}};
+  absl::StatusOr<EncodedRule> rule =
+      iptables::Encode(drop, family, [](const ir::SetKey&) -> absl::StatusOr<std::uint16_t> {
+        return absl::InternalError("a rule without sets");
+      });
+  FELIX_CHECK(rule.ok(), "a bare verdict can be encoded");
+  return *std::move(rule);
+}
+
+DesiredEncoder::Change DesiredEncoder::Stage(const ir::DesiredDelta& delta) {
   bool changed = false;
+  absl::btree_set<std::string> removed;
   const auto mine = [&](const auto& key) { return key.family == family_ && key.table == table_; };
   for (const auto& key : delta.removed_chains) {
-    if (mine(key)) changed = StageChain(key, nullptr) || changed;
+    if (mine(key) && StageChain(key, nullptr)) removed.insert(key.name);
   }
   for (const auto& [key, chain] : delta.chains) {
     if (mine(key)) changed = StageChain(key, &chain) || changed;
@@ -41,7 +83,24 @@ bool DesiredEncoder::Stage(const ir::DesiredDelta& delta) {
   for (const auto& [key, rules] : delta.hooks) {
     if (mine(key)) changed = StageHook(key, &rules) || changed;
   }
-  return changed;
+  if (changed) return Change::kContent;
+  if (removed.empty()) return Change::kNone;
+  return IsReferredTo(removed) ? Change::kContent : Change::kOnlyRemovals;
+}
+
+bool DesiredEncoder::IsReferredTo(const absl::btree_set<std::string>& chains) const {
+  const auto refers = [&](const ir::Rule& rule) {
+    if (const auto* jump = std::get_if<ir::Jump>(&rule.action)) return chains.contains(jump->chain);
+    const auto* go = std::get_if<ir::Goto>(&rule.action);
+    return go != nullptr && chains.contains(go->chain);
+  };
+  const auto any_refers = [&](const std::vector<ir::Rule>& rules) {
+    return std::any_of(rules.begin(), rules.end(), refers);
+  };
+  return std::any_of(chains_.begin(), chains_.end(),
+                     [&](const auto& entry) { return any_refers(entry.second.rules); }) ||
+         std::any_of(hooks_.begin(), hooks_.end(),
+                     [&](const auto& entry) { return any_refers(entry.second); });
 }
 
 bool DesiredEncoder::StageChain(const ir::ChainKey& key, const ir::Chain* chain) {
@@ -52,6 +111,7 @@ bool DesiredEncoder::StageChain(const ir::ChainKey& key, const ir::Chain* chain)
     chains_.erase(it);
     encoded_.chains.erase(key.name);
     stale_.erase(key.name);
+    closed_.erase(key.name);
     return true;
   }
   if (it != chains_.end() && SameInKernel(it->second.rules, chain->rules)) {
@@ -83,7 +143,37 @@ void DesiredEncoder::Clear() {
   hooks_.clear();
   stale_.clear();
   sets_in_.clear();
+  closed_.clear();
   encoded_ = {};
+}
+
+bool DesiredEncoder::SetUnusableSets(absl::btree_map<std::string, std::string> reasons) {
+  if (reasons == unusable_sets_) return false;
+  absl::btree_set<std::string> changed;
+  for (const auto& [id, reason] : reasons) {
+    const auto known = unusable_sets_.find(id);
+    if (known == unusable_sets_.end() || known->second != reason) changed.insert(id);
+  }
+  for (const auto& [id, reason] : unusable_sets_) {
+    if (!reasons.contains(id)) changed.insert(id);
+  }
+  unusable_sets_ = std::move(reasons);
+  const std::size_t before = stale_.size();
+  for (const auto& [name, chain] : chains_) {
+    if (NamesOneOf(chain, changed)) stale_.insert(name);
+  }
+  return stale_.size() != before;
+}
+
+void DesiredEncoder::Close(const std::string& chain, absl::Status reason) {
+  encoded_.chains.at(chain) = {DropRule(family_)};
+  closed_.insert_or_assign(
+      chain, ClosedChain{.owner = OwnerOf(chain, chains_.at(chain)), .reason = std::move(reason)});
+}
+
+bool DesiredEncoder::Reopen() {
+  for (const auto& [name, closed] : closed_) stale_.insert(name);
+  return !closed_.empty();
 }
 
 void DesiredEncoder::FindMovedSets(const SetIndexResolver& index_of) {
@@ -105,18 +195,36 @@ absl::Status DesiredEncoder::Encode(const SetIndexResolver& index_of) {
     return index;
   };
   FindMovedSets(once);
-  while (!stale_.empty()) {
-    const std::string name = *stale_.begin();
-    FELIX_RETURN_IF_ERROR(EncodeChain(name, once));
-    stale_.erase(name);
-  }
+  const absl::btree_set<std::string> todo = stale_;
+  for (const std::string& name : todo) FELIX_RETURN_IF_ERROR(EncodeOrClose(name, once));
   return EncodeHooks(once);
+}
+
+absl::Status DesiredEncoder::EncodeOrClose(const std::string& name,
+                                           const SetIndexResolver& index_of) {
+  absl::Status status = EncodeChain(name, index_of);
+  if (status.ok()) {
+    closed_.erase(name);
+    stale_.erase(name);
+    return status;
+  }
+  if (absl::IsCancelled(status) || !IsClosable(name, table_)) return status;
+  encoded_.chains.try_emplace(name);
+  sets_in_.erase(name);
+  // A set may come back at any time, other reasons do not go away by themselves.
+  if (!absl::IsNotFound(status)) stale_.erase(name);
+  Close(name, std::move(status));
+  return absl::OkStatus();
 }
 
 absl::Status DesiredEncoder::EncodeChain(const std::string& name,
                                          const SetIndexResolver& index_of) {
   SetNumbers numbers;
   const SetIndexResolver remembering = [&](const ir::SetKey& key) -> absl::StatusOr<std::uint16_t> {
+    if (const auto it = unusable_sets_.find(key.id); it != unusable_sets_.end()) {
+      return absl::FailedPreconditionError(
+          fmt::format("set {} cannot be used: {}", key.id, it->second));
+    }
     FELIX_ASSIGN_OR_RETURN(const std::uint16_t index, index_of(key));
     numbers.insert_or_assign(key.id, index);
     return index;

@@ -7,7 +7,6 @@ extern "C" {
 }
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +14,7 @@ extern "C" {
 
 #include "fmt/format.h"
 
+#include "iptables/errno_status.h"
 #include "iptables/rule_codec.h"
 #include "model/base/check.h"
 #include "model/base/overloaded.h"
@@ -68,34 +68,6 @@ struct V6 {
   static constexpr auto kCommit = ip6tc_commit;
 };
 
-// libiptc's own texts rest on a static variable; errno is all they add to.
-absl::Status Failure(int error, std::string_view act) {
-  const std::string message = fmt::format("{}: {}", act, std::strerror(error));
-  switch (error) {
-    case EAGAIN:
-      return absl::AbortedError(message);
-    case EPERM:
-    case EACCES:
-      return absl::PermissionDeniedError(message);
-    case ENOENT:
-    case ENOPROTOOPT:
-    case EAFNOSUPPORT:
-    case EPROTONOSUPPORT:
-      return absl::FailedPreconditionError(message);
-    case ENOMEM:
-      return absl::ResourceExhaustedError(message);
-    case EINVAL:
-    case ELOOP:
-    case EEXIST:
-    case EMLINK:
-    case ENOTEMPTY:
-    case E2BIG:
-      return absl::InvalidArgumentError(message);
-    default:
-      return absl::InternalError(message);
-  }
-}
-
 template <typename Api>
 struct FreeHandle {
   void operator()(xtc_handle* handle) const { Api::kFree(handle); }
@@ -147,24 +119,14 @@ class Session final : public TableSession {
           std::visit([&](const auto& op) { return Execute(op, handle.get()); }, operation));
     }
     if (Api::kCommit(handle.get()) != 0) return absl::OkStatus();
-    const int error = errno;
-    switch (error) {
-      case ENOENT:
-        return Failure(error, "committing (a match, a target or a set is missing)");
-      case EINVAL:
-        return Failure(error, "committing (the kernel's log says why it refuses a rule)");
-      case ELOOP:
-        return Failure(error, "committing (chains form a loop)");
-      default:
-        return Failure(error, "committing");
-    }
+    return CommitFailure(errno);
   }
 
  private:
   static absl::Status Result(int success, std::string_view act, const std::string& chain) {
     if (success != 0) return absl::OkStatus();
     const int error = errno;
-    return Failure(error, fmt::format("{} {}", act, chain));
+    return FailureOf(error, fmt::format("{} {}", act, chain));
   }
 
   static absl::Status Execute(const CreateChain& op, xtc_handle* handle) {
@@ -231,9 +193,9 @@ absl::StatusOr<std::unique_ptr<TableSession>> OpenSession(std::string_view table
   Handle<Api> handle(Api::kInit(std::string(table).c_str()));
   if (handle == nullptr) {
     const int error = errno;
-    return Failure(error,
-                   fmt::format("reading table {} of {}", table,
-                               Api::kFamily == model::IpFamily::kV4 ? "ip_tables" : "ip6_tables"));
+    return FailureOf(
+        error, fmt::format("reading table {} of {}", table,
+                           Api::kFamily == model::IpFamily::kV4 ? "ip_tables" : "ip6_tables"));
   }
   FELIX_ASSIGN_OR_RETURN(TableContent content, Read<Api>(handle.get()));
   return std::make_unique<Session<Api>>(std::move(lock), std::move(handle), std::move(content));

@@ -6,11 +6,14 @@
 #include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "fmt/format.h"
 
+#include "iptables/drift.h"
 #include "model/base/overloaded.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
@@ -47,12 +50,30 @@ Table::Table(model::IpFamily family, ir::Table table, KernelTable& kernel,
       desired_(family, table) {}
 
 void Table::Stage(const ir::DesiredDelta& delta) {
-  dirty_ = desired_.Stage(delta) || dirty_;
+  switch (desired_.Stage(delta)) {
+    case DesiredEncoder::Change::kNone:
+      return;
+    case DesiredEncoder::Change::kOnlyRemovals:
+      has_left_overs_ = true;
+      return;
+    case DesiredEncoder::Change::kContent:
+      StageIf(true);
+      return;
+  }
+}
+
+void Table::StageIf(bool changed) {
+  staged_ = staged_ || changed;
+  dirty_ = dirty_ || changed;
 }
 
 void Table::RemoveEverything() {
   desired_.Clear();
-  dirty_ = true;
+  StageIf(true);
+}
+
+void Table::SetUnusableSets(absl::btree_map<std::string, std::string> reasons) {
+  StageIf(desired_.SetUnusableSets(std::move(reasons)));
 }
 
 absl::StatusOr<ApplyStats> Table::Apply() {
@@ -61,30 +82,75 @@ absl::StatusOr<ApplyStats> Table::Apply() {
   if (!dirty_) return stats;
   const auto start = std::chrono::steady_clock::now();
   if (const auto encoded = desired_.Encode(index_of_); !encoded.ok()) return Named(encoded);
-  auto pause = retry_.first_pause;
-  absl::Status status = ApplyOnce(stats);
-  while (absl::IsAborted(status) && stats.retries + 1 < retry_.attempts) {
-    ++stats.retries;
-    std::this_thread::sleep_for(pause);
-    pause *= 2;
-    status = ApplyOnce(stats);
-  }
+  const Attempt attempt = Write({}, stats);
+  const absl::Status status =
+      attempt.refused ? WriteAllButCulprits(attempt, stats) : attempt.status;
   if (!status.ok()) return Named(status);
-  dirty_ = false;
+  dirty_ = !desired_.complete();
+  has_left_overs_ = false;
+  staged_ = false;
   stats.duration = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - start);
   return stats;
 }
 
-absl::Status Table::ApplyOnce(ApplyStats& stats) {
-  FELIX_ASSIGN_OR_RETURN(const auto session, kernel_.Open());
-  FELIX_ASSIGN_OR_RETURN(const Transaction transaction,
-                         Plan(session->content(), desired_.encoded(), placement_));
-  if (transaction.empty()) return absl::OkStatus();
-  FELIX_RETURN_IF_ERROR(session->Commit(transaction));
+Attempt Table::Write(const Target& target, ApplyStats& stats) {
+  auto pause = retry_.first_pause;
+  Attempt attempt = WriteOnce(target, stats);
+  for (int tried = 1; absl::IsAborted(attempt.status) && tried < retry_.attempts; ++tried) {
+    ++stats.retries;
+    std::this_thread::sleep_for(pause);
+    pause *= 2;
+    attempt = WriteOnce(target, stats);
+  }
+  return attempt;
+}
+
+Attempt Table::WriteOnce(const Target& target, ApplyStats& stats) {
+  const auto session = kernel_.Open();
+  if (!session.ok()) return {.status = session.status(), .refused = false};
+  const TableContent& actual = (*session)->content();
+  const auto refusal = [&](absl::Status status) {
+    const bool is_refusal = !absl::IsAborted(status) && !absl::IsPermissionDenied(status) &&
+                            !absl::IsUnavailable(status);
+    if (is_refusal && !target) {
+      suspects_ = Suspects(actual, desired_.encoded(), [this](const std::string& chain) {
+        return IsClosable(chain, table_) && !desired_.closed().contains(chain);
+      });
+    }
+    return Attempt{.status = std::move(status), .refused = is_refusal};
+  };
+  const auto transaction = target ? Plan(actual, target(actual), placement_)
+                                  : Plan(actual, desired_.encoded(), placement_);
+  if (!transaction.ok()) return refusal(transaction.status());
+  if (transaction->empty()) return {};
+  if (absl::Status status = (*session)->Commit(*transaction); !status.ok()) {
+    return refusal(std::move(status));
+  }
   ++stats.commits;
-  Count(transaction, session->content(), stats);
-  return absl::OkStatus();
+  Count(*transaction, actual, stats);
+  if (!staged_ && !has_left_overs_) stats.drift = DescribeDrift(*transaction, actual);
+  return {};
+}
+
+absl::Status Table::WriteAllButCulprits(const Attempt& first, ApplyStats& stats) {
+  const EncodedRule drop = DropRule(family_);
+  const CulpritSearch::Names suspects = std::move(suspects_);
+  const auto write = [&](const CulpritSearch::Names& opened, const std::vector<Culprit>& closed) {
+    absl::btree_set<std::string> held_back(suspects.begin(), suspects.end());
+    for (const std::string& chain : opened) held_back.erase(chain);
+    for (const Culprit& culprit : closed) held_back.erase(culprit.chain);
+    const auto target = [&](const TableContent& actual) {
+      DesiredTable desired = desired_.encoded();
+      for (const Culprit& culprit : closed) desired.chains[culprit.chain] = {drop};
+      return HoldBack(actual, std::move(desired), held_back, drop);
+    };
+    return Write(target, stats);
+  };
+  CulpritSearch search;
+  absl::Status status = search.Run(suspects, first, write);
+  for (const Culprit& culprit : search.culprits()) desired_.Close(culprit.chain, culprit.reason);
+  return status;
 }
 
 absl::StatusOr<Transaction> Table::DryRun() {

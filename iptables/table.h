@@ -3,12 +3,17 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "compiler/ir/desired_state.h"
+#include "iptables/culprits.h"
 #include "iptables/desired_encoder.h"
 #include "iptables/encoded_rule.h"
 #include "iptables/kernel_table.h"
@@ -26,14 +31,25 @@ struct ApplyStats {
   std::size_t chains_created = 0;
   std::size_t chains_deleted = 0;
   std::size_t rules_desired = 0;  // all rules of ours in this table
+  // What others had changed, if the table was compared for no other reason.
+  std::vector<std::string> drift;
   std::chrono::microseconds duration{0};
 };
 
 // Keeps one table of one family as desired. Owns the desired state of that table; borrows the
 // kernel's side, which must live longer. Nothing reaches the kernel before Apply(), and Apply()
 // does not call it at all unless something was staged or a resync was asked for since the last
-// success. An Apply() reads, plans and commits under one lock; it writes only what differs, in one
-// commit or none. After a failure the table stays dirty, and the next Apply() starts afresh.
+// success, or a chain is closed because a set is not there. An Apply() reads, plans and commits
+// under one lock; it writes only what differs, in one commit or none. After a failure the table
+// stays dirty, and the next Apply() starts afresh.
+//
+// Chains that are wanted no more are out of every packet's reach as soon as the rules that went to
+// them are gone. Alone they are no reason to write: they go with the next commit, or at a resync.
+//
+// One bad chain does not hold up the others. A chain of a policy, profile, endpoint or shape that
+// cannot be encoded, or that turns out to be why the kernel refuses the table, is closed: it drops
+// everything until it or its sets change or RetryClosed() is called. All else is written. If the
+// kernel refuses what cannot be closed, it keeps what it has.
 class Table {
  public:
   struct Retry {
@@ -51,21 +67,36 @@ class Table {
   void Stage(const ir::DesiredDelta& delta);
   // Wants nothing of ours in the table, hooks included: for clean-up.
   void RemoveEverything();
+  // Closes the chains that name these sets (by id, with the reason), until told otherwise.
+  void SetUnusableSets(absl::btree_map<std::string, std::string> reasons);
+  // The next Apply() tries all closed chains again.
+  void RetryClosed() { StageIf(desired_.Reopen()); }
+  // Why chains are closed, as of the last Apply().
+  [[nodiscard]] const ClosedChains& closed() const { return desired_.closed(); }
   // Something may have changed the kernel, or a set was made again: the next Apply() compares.
   void Resync() { dirty_ = true; }
   [[nodiscard]] bool dirty() const { return dirty_; }
+  // True if chains of ours that nobody wants wait in the kernel for the next commit.
+  [[nodiscard]] bool has_left_overs() const { return has_left_overs_; }
   [[nodiscard]] model::IpFamily family() const { return family_; }
   [[nodiscard]] ir::Table table() const { return table_; }
 
-  // Errors name the table: those of KernelTable and TableSession; kInvalidArgument for a rule that
-  // cannot be encoded; the resolver's own for a set that is not there; kAborted when all attempts
-  // met other writers.
+  // Errors name the table: those of KernelTable and TableSession; for a chain that cannot be closed
+  // kInvalidArgument for a rule that cannot be encoded and the resolver's own for a set that is not
+  // there; the resolver's kCancelled for any chain; kAborted when all attempts met other writers.
   absl::StatusOr<ApplyStats> Apply();
   // What Apply() would do now. Locks and reads, writes nothing, changes no state.
   absl::StatusOr<Transaction> DryRun();
 
  private:
-  absl::Status ApplyOnce(ApplyStats& stats);
+  // What to write, given what the kernel holds.
+  using Target = std::function<DesiredTable(const TableContent& actual)>;
+
+  void StageIf(bool changed);
+  // Tries again while other writers interfere. Without a target: all that is desired.
+  Attempt Write(const Target& target, ApplyStats& stats);
+  Attempt WriteOnce(const Target& target, ApplyStats& stats);
+  absl::Status WriteAllButCulprits(const Attempt& first, ApplyStats& stats);
   absl::Status Named(const absl::Status& status) const;
 
   model::IpFamily family_;
@@ -75,7 +106,10 @@ class Table {
   HookPlacement placement_;
   Retry retry_;
   DesiredEncoder desired_;
-  bool dirty_ = true;  // a new process does not know what the kernel holds
+  bool staged_ = true;  // there is more to do than to undo what others did
+  bool dirty_ = true;   // a new process does not know what the kernel holds
+  bool has_left_overs_ = false;
+  CulpritSearch::Names suspects_;  // of the last attempt that was refused
 };
 
 }  // namespace felix::iptables

@@ -8,6 +8,7 @@
 
 #include "fmt/format.h"
 
+#include "iptables/errno_status.h"
 #include "model/base/check.h"
 #include "model/base/overloaded.h"
 #include "model/base/status_macros.h"
@@ -165,6 +166,10 @@ class FakeKernelTable::Session final : public iptables::TableSession {
     if (generation_ != table_.generation_) return absl::AbortedError("committing: stale session");
     if (!table_.commit_failure_.ok())
       return std::exchange(table_.commit_failure_, absl::OkStatus());
+    if (const int error = table_.refuses_ ? table_.refuses_(next) : 0; error != 0) {
+      ++table_.refused_commits_;
+      return iptables::CommitFailure(error);
+    }
     table_.content_ = std::move(next);
     ++table_.generation_;
     ++table_.commits_;

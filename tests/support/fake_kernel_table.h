@@ -44,6 +44,10 @@ class FakeKernelTable final : public iptables::KernelTable {
   void FailOpens(int count, absl::Status status);
   // The next commit fails like this.
   void FailCommit(absl::Status status) { commit_failure_ = std::move(status); }
+  // Every commit that would lead to a content of which `refuses` gives an errno fails with it.
+  void RefuseWith(std::function<int(const iptables::TableContent&)> refuses) {
+    refuses_ = std::move(refuses);
+  }
   // Runs once, between the next Open() and its Commit().
   void InterfereOnce(std::function<void(iptables::TableContent&)> change) {
     interference_ = std::move(change);
@@ -51,6 +55,7 @@ class FakeKernelTable final : public iptables::KernelTable {
 
   [[nodiscard]] int opens() const { return opens_; }
   [[nodiscard]] int commits() const { return commits_; }  // successful ones
+  [[nodiscard]] int refused_commits() const { return refused_commits_; }
 
  private:
   class Session;
@@ -62,7 +67,9 @@ class FakeKernelTable final : public iptables::KernelTable {
   int failing_opens_ = 0;
   absl::Status open_failure_;
   absl::Status commit_failure_;
+  std::function<int(const iptables::TableContent&)> refuses_;
   std::function<void(iptables::TableContent&)> interference_;
+  int refused_commits_ = 0;
   int opens_ = 0;
   int commits_ = 0;
 };

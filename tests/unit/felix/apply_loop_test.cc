@@ -30,9 +30,11 @@ class FakeApplier final : public Applier {
     return next;
   }
   void ResyncTables() override { ++table_resyncs; }
+  void ResyncTable(const TableId& table) override { compared.push_back(table); }
   void ResyncSets() override { ++set_resyncs; }
 
   ApplyReport next;
+  std::vector<TableId> compared;
   int applies = 0;
   int table_resyncs = 0;
   int set_resyncs = 0;
@@ -161,6 +163,51 @@ TEST_F(ApplyLoopTest, GivesUpAfterNinetySecondsWithoutOneSuccess) {
   EXPECT_TRUE(loop.IsHopeless());
 }
 
+TEST_F(ApplyLoopTest, EndsNoTwoProcessesWithinAMinuteForOneReason) {
+  EXPECT_GT(ApplyLoop::kHopelessAfter, 60s) << "a new process counts from its start";
+  applier.next = Failed(false);
+  loop.MarkInSync();
+  RunsWithin(60s);
+  EXPECT_FALSE(loop.IsHopeless());
+}
+
+TEST_F(ApplyLoopTest, IsReadyFromTheFirstSuccessOn) {
+  EXPECT_EQ(loop.readiness(), Readiness::kStarting);
+  loop.MarkInSync();
+  EXPECT_EQ(loop.readiness(), Readiness::kStarting);
+  loop.Run();
+  EXPECT_EQ(loop.readiness(), Readiness::kReady);
+}
+
+TEST_F(ApplyLoopTest, IsNotReadyAfterThirtySecondsWithoutSuccessAndReadyAtTheNextOne) {
+  loop.MarkInSync();
+  loop.Run();
+  applier.next = Failed(false);
+  loop.MarkChanged();
+  RunsWithin(29s);
+  EXPECT_EQ(loop.readiness(), Readiness::kReady);
+  RunsWithin(2s);
+  EXPECT_EQ(loop.readiness(), Readiness::kNotReady);
+  applier.next = {};
+  RunsWithin(10s);
+  EXPECT_EQ(loop.readiness(), Readiness::kReady);
+}
+
+TEST_F(ApplyLoopTest, IsNotReadyWhenTheFirstSuccessDoesNotCome) {
+  applier.next = Failed(true);  // one table of several
+  loop.MarkInSync();
+  RunsWithin(31s);
+  EXPECT_EQ(loop.readiness(), Readiness::kNotReady);
+  EXPECT_FALSE(loop.IsHopeless());
+}
+
+TEST_F(ApplyLoopTest, StaysReadyForAllWhenOneObjectFails) {
+  applier.next.failures.push_back({"write a set", absl::ResourceExhaustedError("full")});
+  loop.MarkInSync();
+  RunsWithin(60s);
+  EXPECT_EQ(loop.readiness(), Readiness::kReady);
+}
+
 TEST_F(ApplyLoopTest, KeepsGoingWhileOtherThingsSucceed) {
   applier.next = Failed(true);
   loop.MarkInSync();
@@ -193,6 +240,30 @@ TEST_F(ApplyLoopTest, ProbesALockThatSomebodyHoldsForAsLongAsItTakes) {
   RunsWithin(50ms);
   loop.MarkChanged();
   EXPECT_TRUE(loop.IsDue());
+}
+
+TEST_F(ApplyLoopTest, TriesAtOnceWhenTheLockThatItWaitsForIsLetGo) {
+  applier.next = Failed(false);
+  applier.next.hard_failures = 0;
+  applier.next.locked_out = 1;
+  loop.MarkInSync();
+  loop.Run();
+  clock.Advance(1ms);
+  EXPECT_FALSE(loop.IsDue());
+  loop.MarkOthersTurn();
+  EXPECT_TRUE(loop.IsDue());
+  loop.Run();
+  clock.Advance(1ms);
+  EXPECT_FALSE(loop.IsDue()) << "somebody else was faster";
+}
+
+TEST_F(ApplyLoopTest, DoesNotHastenARetryAfterAnotherFailureWhenALockIsLetGo) {
+  applier.next = Failed(false);
+  loop.MarkInSync();
+  loop.Run();
+  loop.MarkOthersTurn();
+  clock.Advance(1ms);
+  EXPECT_FALSE(loop.IsDue());
 }
 
 }  // namespace

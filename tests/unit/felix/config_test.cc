@@ -37,7 +37,7 @@ TEST(Config, HasTheDocumentedDefaults) {
   expected.failsafe_outbound.push_back({model::kUdp, 53, {}});
   expected.failsafe_outbound.push_back({model::kUdp, 67, {}});
   EXPECT_EQ(config.compiler, expected);
-  EXPECT_EQ(config.iptables_refresh_interval, std::chrono::seconds(180));
+  EXPECT_EQ(config.iptables_refresh_interval, std::chrono::seconds(60));
   EXPECT_EQ(config.ipsets_refresh_interval, std::chrono::seconds(90));
   EXPECT_EQ(config.max_ipset_size, 1048576U);
   EXPECT_EQ(config.iptables_lock_path, "/run/xtables.lock");

@@ -151,6 +151,66 @@ TEST_F(DataplaneTest, KeepsWhatOldRulesNameWhileTheTableCannotBeWritten) {
   EXPECT_FALSE(host.sets.Exists(SetName(IpFamily::kV4, "s:old")));
 }
 
+TEST_F(DataplaneTest, ReportsAPolicyThatCannotBeWrittenAndWritesAllElse) {
+  ir::DesiredState state = BothFamilies();
+  ir::Rule rule = ir::When().Then(ir::Log{.prefix = "two\nlines"});
+  rule.provenance.owner = "gnp/bad";
+  state.chains[{IpFamily::kV4, ir::Table::kFilter, "cali-pi-bad"}].rules = {rule};
+  Stage(state);
+  const ApplyReport report = dataplane.Apply();
+  EXPECT_TRUE(report.ok());
+  ASSERT_EQ(report.closed.size(), 1U);
+  EXPECT_EQ(report.closed[0].table, "ipv4 filter");
+  EXPECT_EQ(report.closed[0].chain, "cali-pi-bad");
+  EXPECT_EQ(report.closed[0].owner, "gnp/bad");
+  EXPECT_THAT(report.closed[0].reason, HasSubstr("log prefix"));
+  EXPECT_TRUE(host.HasChain(IpFamily::kV4, "cali-x"));
+  EXPECT_EQ(dataplane.Apply().closed, report.closed) << "for as long as it is so";
+}
+
+TEST_F(DataplaneTest, ClosesWhatNamesAnUnusableSet) {
+  ir::DesiredState state = BothFamilies();
+  for (const IpFamily family : model::kIpFamilies) {
+    state.chains[{family, ir::Table::kFilter, "cali-pi-a"}].rules = {
+        ir::When(ir::SetMatch{.set_id = kSetId}).Then(ir::Drop{}).Because("gnp/a")};
+  }
+  ir::DesiredState without = state;
+  for (auto& [key, chain] : without.chains) {
+    if (key.name == "cali-x") chain.rules.clear();
+  }
+  Stage(without);
+  dataplane.SetUnusableSets({{{IpFamily::kV6, kSetId}, "too many members"}});
+  const ApplyReport report = dataplane.Apply();
+  ASSERT_EQ(report.closed.size(), 1U);
+  EXPECT_EQ(report.closed[0].table, "ipv6 filter");
+  EXPECT_EQ(report.closed[0].owner, "gnp/a");
+  dataplane.SetUnusableSets({});
+  EXPECT_THAT(dataplane.Apply().closed, IsEmpty());
+}
+
+TEST_F(DataplaneTest, SweepsUnreachableChainsWhenASetMustGo) {
+  ir::DesiredState state = BothFamilies();
+  for (const IpFamily family : model::kIpFamilies) {
+    state.sets[{family, "s:spare"}];
+    state.chains[{family, ir::Table::kFilter, "cali-pi-spare"}].rules = {
+        ir::When(ir::SetMatch{.set_id = "s:spare"}).Then(ir::Accept{})};
+    state.chains[{family, ir::Table::kFilter, "cali-pi-other"}].rules = {
+        ir::When().Then(ir::Accept{})};
+  }
+  Stage(state);
+  ASSERT_TRUE(dataplane.Apply().ok());
+  for (const IpFamily family : model::kIpFamilies) {
+    state.chains.erase({family, ir::Table::kFilter, "cali-pi-other"});
+  }
+  Stage(state);
+  EXPECT_EQ(dataplane.Apply().commits, 0U);
+  Stage(BothFamilies());
+  const ApplyReport report = dataplane.Apply();
+  EXPECT_EQ(report.chains_deleted, 4U);
+  EXPECT_EQ(report.sets_destroyed, 2U);
+  EXPECT_EQ(report.destroys_refused, 0U);
+}
+
 TEST_F(DataplaneTest, TellsAHeldLockFromAFailure) {
   Stage(BothFamilies());
   host.v4().FailOpens(1, absl::UnavailableError("the lock is held"));

@@ -138,10 +138,17 @@ TEST_F(EngineTest, ChangesConfigurationInPlace) {
 TEST_F(EngineTest, ChangesRefreshIntervalsInPlace) {
   engine.OnInSync();
   ASSERT_TRUE(engine.Step().ok());
-  EXPECT_EQ(*engine.NextDue() - clock.Now(), 90s);
+  const auto applies_after = [&](std::chrono::seconds pause) {
+    const std::uint64_t before = engine.applies();
+    clock.Advance(pause);
+    EXPECT_TRUE(engine.Step().ok());
+    return engine.applies() - before;
+  };
+  EXPECT_EQ(applies_after(20s), 0U);
   engine.OnUpdates({Configuration("", "IpsetsRefreshInterval", "5")});
-  ASSERT_TRUE(engine.Step().ok());
-  EXPECT_EQ(*engine.NextDue() - clock.Now(), 5s);
+  EXPECT_EQ(applies_after(0s), 1U) << "the last reading is too old now";
+  EXPECT_EQ(applies_after(4s), 0U);
+  EXPECT_EQ(applies_after(1s), 1U);
 }
 
 TEST_F(EngineTest, StaysWhoItIsUntilItIsStartedAgain) {
@@ -206,8 +213,49 @@ TEST_F(EngineTest, EndsWithADiagnosisAfterNinetySecondsWithoutSuccess) {
   }
   EXPECT_GE(waited, 90s);
   EXPECT_LE(waited, 102s);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << "main gives this an exit status of its own";
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("write the ipv4 filter table: permission denied"));
+}
+
+TEST_F(EngineTest, IsReadyWhileItsTablesCanBeWritten) {
+  EXPECT_EQ(engine.readiness(), Readiness::kStarting);
+  engine.OnInSync();
+  ASSERT_TRUE(engine.Step().ok());
+  EXPECT_EQ(engine.readiness(), Readiness::kReady);
+  host.v4().FailOpens(1000000, absl::ResourceExhaustedError("no memory"));
+  engine.OnUpdates({Endpoint("cali1")});
+  for (int seconds = 0; seconds < 40; ++seconds) {
+    ASSERT_TRUE(engine.Step().ok());
+    clock.Advance(1s);
+  }
+  EXPECT_EQ(engine.readiness(), Readiness::kNotReady);
+  EXPECT_TRUE(host.HasChain(IpFamily::kV6, "cali-tw-cali1")) << "all else goes on";
+  host.v4().FailOpens(0, absl::OkStatus());
+  clock.Advance(10s);
+  ASSERT_TRUE(engine.Step().ok());
+  EXPECT_EQ(engine.readiness(), Readiness::kReady);
+}
+
+TEST_F(EngineTest, RepairsATableOfAnotherSizeWithinASecondAndSaysWhatWasDone) {
+  engine.OnUpdates({Endpoint("cali1")});
+  engine.OnInSync();
+  ASSERT_TRUE(engine.Step().ok());
+  host.present = {{IpFamily::kV4, {ir::Table::kFilter}}, {IpFamily::kV6, {ir::Table::kFilter}}};
+  engine.Resync();
+  ASSERT_TRUE(engine.Step().ok());
+  const int v6_opens = host.v6().opens();
+  host.v4().ChangeUnlocked([](iptables::TableContent& table) {
+    testing::ChainOf(table, "cali-tw-cali1").rules.clear();
+  });
+  clock.Advance(1s);
+  ASSERT_TRUE(engine.Step().ok());
+  iptables::TableContent repaired = host.v4().content();
+  EXPECT_FALSE(testing::ChainOf(repaired, "cali-tw-cali1").rules.empty());
+  EXPECT_EQ(host.v6().opens(), v6_opens) << "only what has changed is read";
+  ASSERT_EQ(engine.last_outcome()->report.drift.size(), 1U);
+  EXPECT_THAT(engine.last_outcome()->report.drift.front(),
+              HasSubstr("ipv4 filter: rules of chain cali-tw-cali1 were deleted"));
 }
 
 TEST_F(EngineTest, TellsAboutASingleRunInOneLineOfJson) {

@@ -72,6 +72,16 @@ class FakeHostKernel final : public HostKernel {
     return host_.present[family];
   }
 
+  absl::StatusOr<iptables::TableOutline> Outline(model::IpFamily family,
+                                                 ir::Table table) override {
+    iptables::TableOutline outline;
+    for (const iptables::KernelChain& chain : host_.table(family, table).content().chains) {
+      outline.entries += 1 + static_cast<std::uint32_t>(chain.rules.size());
+    }
+    return outline;
+  }
+  LockWatch* lock_watch() override { return nullptr; }
+
  private:
   class Borrowed final : public iptables::KernelTable {
    public:
