@@ -43,6 +43,9 @@ struct ApplyReport {
   std::chrono::microseconds sets_time{};
   std::chrono::microseconds tables_time{};
 
+  // What others did to our sets: "set cali40s:a: 3 members instead of 5".
+  std::vector<std::string> damage;
+
   // What is left undone, to be tried again.
   std::vector<Failure> failures;
   int tables_applied = 0;           // written, or found to be as desired

@@ -232,6 +232,17 @@ ApplyReport Dataplane::Apply() {
   for (const std::unique_ptr<Family>& family : families_) {
     if (IsOn(*family)) ApplyFamily(*family, report);
   }
+  // One after the other, since the kernel's sets are read in portions for one of them at a time.
+  for (const std::unique_ptr<Family>& family : families_) {
+    if (!IsOn(*family) || !family->sets.verify_pending()) continue;
+    VerifySets(*family, report);
+    break;
+  }
+  for (const std::unique_ptr<Family>& family : families_) {
+    for (std::string& damage : family->sets.TakeDamage()) {
+      report.damage.push_back(std::move(damage));
+    }
+  }
   return report;
 }
 
@@ -239,6 +250,12 @@ void Dataplane::ApplyFamily(Family& family, ApplyReport& report) {
   const Clock::TimePoint start = clock_.Now();
   ApplyUpserts(family, report);
   const Clock::TimePoint sets_ready = clock_.Now();
+  // There is more than one apply should take; rules come when all their sets are there.
+  if (family.sets.upserts_pending()) {
+    report.unfinished = true;
+    report.sets_time += sets_ready - start;
+    return;
+  }
   const bool tables_are_good = ApplyTables(family, report);
   const Clock::TimePoint tables_ready = clock_.Now();
   ReportClosed(family, report);
@@ -336,6 +353,17 @@ void Dataplane::ApplyRemovals(Family& family, ApplyReport& report) {
   }
   Count(*stats, report);
   report.unfinished = report.unfinished || family.sets.removals_pending();
+}
+
+void Dataplane::VerifySets(Family& family, ApplyReport& report) {
+  report.unfinished = true;
+  const absl::StatusOr<ipset::ApplyStats> stats = family.sets.Verify();
+  if (!stats.ok()) {
+    report.failures.push_back(
+        {fmt::format("compare the {} sets", FamilyName(family.family)), stats.status()});
+    return;
+  }
+  Count(*stats, report);
 }
 
 }  // namespace felix

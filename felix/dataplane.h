@@ -69,6 +69,7 @@ class Dataplane final : public Applier {
   bool ApplyTables(Family& family, ApplyReport& report);
   static void ReportClosed(Family& family, ApplyReport& report);
   void ApplyRemovals(Family& family, ApplyReport& report);
+  void VerifySets(Family& family, ApplyReport& report);
   [[nodiscard]] bool IsOn(const Family& family) const;
 
   const Clock& clock_;

@@ -238,6 +238,13 @@ void Engine::LogOutcome() const {
     for (const std::string& line : report.drift) lines += (lines.empty() ? "" : "; ") + line;
     spdlog::warn("repaired what another program had changed: {}", lines);
   }
+  constexpr std::size_t kMaxDamageLines = 10;
+  for (std::size_t i = 0; i < std::min(kMaxDamageLines, report.damage.size()); ++i) {
+    spdlog::warn("somebody else changed {}", report.damage[i]);
+  }
+  if (report.damage.size() > kMaxDamageLines) {
+    spdlog::warn("somebody else changed {} more sets", report.damage.size() - kMaxDamageLines);
+  }
   const auto level = report.wrote() ? spdlog::level::info : spdlog::level::debug;
   if (!spdlog::should_log(level)) return;
   const DesiredTotals totals = Count(graph_.desired());

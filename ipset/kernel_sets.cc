@@ -8,11 +8,12 @@
 namespace felix::ipset {
 namespace {
 
+template <typename Member>
 std::vector<std::string> MemberLines(std::string_view verb, std::string_view name,
-                                     const std::vector<ir::SetMember>& members) {
+                                     const std::vector<Member>& members) {
   std::vector<std::string> lines;
   lines.reserve(members.size());
-  for (const ir::SetMember& member : members) {
+  for (const Member& member : members) {
     lines.push_back(fmt::format("{} {} {}", verb, name, member.ToString()));
   }
   return lines;
@@ -30,6 +31,10 @@ std::string_view TypeName(ir::SetKind kind) {
   return "";
 }
 
+std::string InterfaceMember::ToString() const {
+  return fmt::format("{},{} skbmark 0x{:x}/0x{:x}", net.ToString(), interface, mark, mask);
+}
+
 std::vector<std::string> ToRestoreLines(const Operation& operation) {
   using Lines = std::vector<std::string>;
   return std::visit(
@@ -39,6 +44,21 @@ std::vector<std::string> ToRestoreLines(const Operation& operation) {
                                      TypeName(create.kind),
                                      create.family == model::IpFamily::kV4 ? "inet" : "inet6",
                                      create.hash_size, create.max_members)};
+          },
+          [](const CreateInterfaceSet& create) {
+            return Lines{fmt::format("create {} {} family {} hashsize {} maxelem {} skbinfo",
+                                     create.name, kInterfaceTypeName,
+                                     create.family == model::IpFamily::kV4 ? "inet" : "inet6",
+                                     create.hash_size, create.max_members)};
+          },
+          [](const AddInterfaceMembers& add) { return MemberLines("add", add.name, add.members); },
+          [](const DeleteInterfaceMembers& del) {
+            Lines lines;
+            for (const InterfaceMember& member : del.members) {
+              lines.push_back(
+                  fmt::format("del {} {},{}", del.name, member.net.ToString(), member.interface));
+            }
+            return lines;
           },
           [](const AddMembers& add) { return MemberLines("add", add.name, add.members); },
           [](const DeleteMembers& del) { return MemberLines("del", del.name, del.members); },

@@ -20,6 +20,20 @@ namespace felix::ipset {
 
 // "hash:net" or "hash:ip,port".
 [[nodiscard]] std::string_view TypeName(ir::SetKind kind);
+inline constexpr std::string_view kInterfaceTypeName = "hash:net,iface";
+
+// A member of a set of type hash:net,iface: a network behind an interface, and the mark that a rule
+// with `-j SET --map-set` gives to its packets. Networks of one set should differ from each other:
+// the kernel holds at most 64 members of one network, and slows down long before.
+struct InterfaceMember {
+  model::Cidr net;
+  std::string interface;
+  std::uint32_t mark = 0;
+  std::uint32_t mask = 0;
+
+  [[nodiscard]] std::string ToString() const;  // "10.0.0.1/32,cali1 skbmark 0x10/0xff"
+  friend auto operator<=>(const InterfaceMember&, const InterfaceMember&) = default;
+};
 
 // The parameters of a set in the kernel.
 struct SetHeader {
@@ -29,8 +43,10 @@ struct SetHeader {
   std::uint32_t hash_size = 0;            // buckets; grows by itself
   std::uint32_t max_members = 0;
   std::uint32_t references = 0;  // rules and lists that name the set
+  std::uint32_t size = 0;        // members
+  bool has_marks = false;        // members carry marks (skbinfo)
   // False if the set has an option that changes what it means or costs (timeout, netmask,
-  // counters, comments, …): we never create such sets.
+  // counters, comments, marks where we have none, …): we never create such sets.
   bool plain = true;
 
   bool operator==(const SetHeader&) const = default;
@@ -41,8 +57,17 @@ struct SetContent {
   std::vector<ir::SetMember> members;  // sorted; empty if the type is not one of ours
   // Members that an ir::SetMember cannot say, such as a hole (nomatch) in a network.
   std::size_t strange_members = 0;
+  std::vector<InterfaceMember> interface_members;  // of hash:net,iface instead of `members`; sorted
 
   bool operator==(const SetContent&) const = default;
+};
+
+// A part of a set's members, in the kernel's order; a member may come twice.
+struct Portion {
+  std::vector<ir::SetMember> members;
+  std::size_t strange_members = 0;
+  bool first = false;
+  bool last = false;
 };
 
 struct CreateSet {
@@ -72,6 +97,31 @@ struct DeleteMembers {
   bool operator==(const DeleteMembers&) const = default;
 };
 
+// A set of type hash:net,iface with marks.
+struct CreateInterfaceSet {
+  std::string name;
+  model::IpFamily family = model::IpFamily::kV4;
+  std::uint32_t hash_size = 1024;
+  std::uint32_t max_members = 65536;
+  bool operator==(const CreateInterfaceSet&) const = default;
+};
+
+// A member that is there already takes the new mark.
+struct AddInterfaceMembers {
+  std::string name;
+  model::IpFamily family = model::IpFamily::kV4;
+  std::vector<InterfaceMember> members;
+  bool operator==(const AddInterfaceMembers&) const = default;
+};
+
+// Marks do not matter.
+struct DeleteInterfaceMembers {
+  std::string name;
+  model::IpFamily family = model::IpFamily::kV4;
+  std::vector<InterfaceMember> members;
+  bool operator==(const DeleteInterfaceMembers&) const = default;
+};
+
 // Exchanges the contents of two sets of one type and family; whoever names one of them goes on
 // naming it and sees the other's content from one packet to the next.
 struct SwapSets {
@@ -85,10 +135,18 @@ struct DestroySet {
   bool operator==(const DestroySet&) const = default;
 };
 
-using Operation = std::variant<CreateSet, AddMembers, DeleteMembers, SwapSets, DestroySet>;
+using Operation = std::variant<CreateSet, AddMembers, DeleteMembers, CreateInterfaceSet,
+                               AddInterfaceMembers, DeleteInterfaceMembers, SwapSets, DestroySet>;
 
 // The operation in the language of `ipset restore`, one line for each member.
 [[nodiscard]] std::vector<std::string> ToRestoreLines(const Operation& operation);
+
+// How members are sent. The kernel holds one lock, for all namespaces, while it works on a message,
+// and the commit of a table needs that lock once for each rule that names a set.
+enum class Pace : std::uint8_t {
+  kBulk,   // many messages at once
+  kShort,  // one message at a time, with a chance for others in between
+};
 
 // The sets of one network namespace: the port between this folder and the kernel. A call blocks
 // until the kernel has answered. One object serves one thread.
@@ -106,8 +164,21 @@ class KernelSets {
   // Nothing if there is no set of that name.
   virtual absl::StatusOr<std::optional<SetContent>> Read(const std::string& name) = 0;
   // One after the other, stopping at the first that fails; the status then says which operation,
-  // set and member that was. What came before it stays done, members of its own batch included.
+  // set and member that was. What came before it stays done, members of its own batch included;
+  // members of that batch that come later may be done too.
   virtual absl::Status Execute(std::span<const Operation> operations) = 0;
+  // Of all later calls of Execute; kBulk at first.
+  virtual void SetPace(Pace pace) = 0;
+
+  // Parameters and sizes of all sets, foreign ones included; sorted by name.
+  virtual absl::StatusOr<std::vector<SetHeader>> ListHeaders() = 0;
+  // The next members of a set, for a reader who has no time for all of them at once; begins with
+  // the first ones if the last call was for another set, failed, or brought the last ones. A change
+  // in between may or may not show. Reading is given up when Execute swaps or destroys the set,
+  // which the kernel refuses for a set that is being read. Errors: kNotFound.
+  virtual absl::StatusOr<Portion> ReadPortion(const std::string& name) = 0;
+  // Gives up reading in portions.
+  virtual void EndPortions() = 0;
 };
 
 }  // namespace felix::ipset

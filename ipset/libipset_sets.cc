@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -19,7 +20,6 @@ extern "C" {
 
 #include "ipset/set_name.h"
 #include "model/base/check.h"
-#include "model/base/overloaded.h"
 #include "model/base/status_macros.h"
 
 namespace felix::ipset {
@@ -82,10 +82,14 @@ class LibipsetSets::Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  absl::Status Create(const CreateSet& create);
-  // `command` is ADD or DEL.
-  absl::Status ChangeMembers(enum ipset_cmd command, const std::string& name, ir::SetKind kind,
-                             model::IpFamily family, std::span<const ir::SetMember> members);
+  struct Parameters {
+    std::string_view type;
+    model::IpFamily family;
+    std::uint32_t hash_size;
+    std::uint32_t max_members;
+    bool with_marks = false;
+  };
+  absl::Status Create(const std::string& name, const Parameters& parameters);
   absl::Status Swap(const SwapSets& swap);
   absl::Status Destroy(const DestroySet& destroy);
 
@@ -93,7 +97,6 @@ class LibipsetSets::Session {
   struct Failure {
     absl::StatusCode code = absl::StatusCode::kUnavailable;
     std::string text;
-    std::size_t line = 0;  // 0 if the error belongs to no line
   };
 
   absl::Status Open();
@@ -103,16 +106,14 @@ class LibipsetSets::Session {
     const int result = ipset_data_set(ipset_session_data(session_), option, value);
     FELIX_CHECK(result == 0, "libipset refuses an option that it knows");
   }
-  void SetMemberData(const std::string& name, ir::SetKind kind, std::uint8_t family,
-                     const struct ipset_type* type, const ir::SetMember& member);
   // The type's description; the first call for a kind and family asks the kernel.
-  absl::StatusOr<const struct ipset_type*> Type(ir::SetKind kind, model::IpFamily family);
+  absl::StatusOr<const struct ipset_type*> Type(std::string_view name, model::IpFamily family);
   Failure TakeFailure();
   // Sends what is set, waits for the answer.
   absl::Status Command(enum ipset_cmd command, const std::string& what);
 
   struct ipset_session* session_ = nullptr;
-  std::array<std::array<const struct ipset_type*, 2>, 2> types_{};
+  std::map<std::pair<std::string, model::IpFamily>, const struct ipset_type*> types_;
 };
 
 absl::Status LibipsetSets::Session::Open() {
@@ -136,15 +137,6 @@ void LibipsetSets::Session::Close() {
 LibipsetSets::Session::Failure LibipsetSets::Session::TakeFailure() {
   Failure failure;
   std::string_view text = ipset_session_report_msg(session_);
-  constexpr std::string_view kLinePrefix = "Error in line ";
-  if (text.starts_with(kLinePrefix)) {
-    text.remove_prefix(kLinePrefix.size());
-    while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
-      failure.line = failure.line * 10 + static_cast<std::size_t>(text.front() - '0');
-      text.remove_prefix(1);
-    }
-    if (text.starts_with(": ")) text.remove_prefix(2);
-  }
   text = text.substr(0, text.find('\n'));
   failure.code = CodeOf(text);
   failure.text = text.empty() ? "unknown error" : std::string(text);
@@ -158,83 +150,43 @@ absl::Status LibipsetSets::Session::Command(enum ipset_cmd command, const std::s
   return {failure.code, fmt::format("{}: {}", what, failure.text)};
 }
 
-absl::StatusOr<const struct ipset_type*> LibipsetSets::Session::Type(ir::SetKind kind,
+absl::StatusOr<const struct ipset_type*> LibipsetSets::Session::Type(std::string_view name,
                                                                      model::IpFamily family) {
-  const struct ipset_type*& type =
-      types_.at(static_cast<std::size_t>(kind)).at(family == model::IpFamily::kV4 ? 0 : 1);
+  const std::string type_name(name);
+  const struct ipset_type*& type = types_[{type_name, family}];
   if (type != nullptr) return type;
-  const std::string name(TypeName(kind));
   const std::uint8_t netfilter_family = NetfilterFamily(family);
-  Set(IPSET_OPT_TYPENAME, name.c_str());
+  Set(IPSET_OPT_TYPENAME, type_name.c_str());
   Set(IPSET_OPT_FAMILY, &netfilter_family);
   type = ipset_type_get(session_, IPSET_CMD_CREATE);
   if (type == nullptr) {
     const Failure failure = TakeFailure();
     return absl::Status(failure.code, fmt::format("set type {}: {}", name, failure.text));
   }
-  ipset_data_reset(ipset_session_data(session_));
-  // A kernel older than the library is good enough for us, but leaves a warning behind.
-  ipset_session_report_reset(session_);
   return type;
 }
 
-absl::Status LibipsetSets::Session::Create(const CreateSet& create) {
+absl::Status LibipsetSets::Session::Create(const std::string& name, const Parameters& parameters) {
   FELIX_RETURN_IF_ERROR(Open());
-  FELIX_ASSIGN_OR_RETURN(const struct ipset_type* type, Type(create.kind, create.family));
+  FELIX_ASSIGN_OR_RETURN(const struct ipset_type* type, Type(parameters.type, parameters.family));
   ipset_envopt_unset(session_, IPSET_ENV_EXIST);
-  const std::string type_name(TypeName(create.kind));
-  const std::uint8_t family = NetfilterFamily(create.family);
-  Set(IPSET_SETNAME, create.name.c_str());
+  const std::string type_name(parameters.type);
+  const std::uint8_t family = NetfilterFamily(parameters.family);
+  Set(IPSET_SETNAME, name.c_str());
   Set(IPSET_OPT_TYPENAME, type_name.c_str());
   Set(IPSET_OPT_FAMILY, &family);
   Set(IPSET_OPT_TYPE, type);
-  Set(IPSET_OPT_HASHSIZE, &create.hash_size);
-  Set(IPSET_OPT_MAXELEM, &create.max_members);
-  return Command(IPSET_CMD_CREATE, fmt::format("creating set {}", create.name));
-}
-
-void LibipsetSets::Session::SetMemberData(const std::string& name, ir::SetKind kind,
-                                          std::uint8_t family, const struct ipset_type* type,
-                                          const ir::SetMember& member) {
-  Set(IPSET_SETNAME, name.c_str());
-  Set(IPSET_OPT_FAMILY, &family);
-  Set(IPSET_OPT_TYPE, type);
-  Set(IPSET_OPT_IP, member.net.address().bytes().data());
-  if (kind == ir::SetKind::kNet) {
-    const auto length = static_cast<std::uint8_t>(member.net.prefix_length());
-    Set(IPSET_OPT_CIDR, &length);
-    return;
+  Set(IPSET_OPT_HASHSIZE, &parameters.hash_size);
+  Set(IPSET_OPT_MAXELEM, &parameters.max_members);
+  if (parameters.with_marks) {
+    const std::uint32_t on = 1;
+    Set(IPSET_OPT_SKBINFO, &on);
   }
-  Set(IPSET_OPT_PROTO, &member.protocol.number);
-  Set(IPSET_OPT_PORT, &member.port);
-}
-
-absl::Status LibipsetSets::Session::ChangeMembers(enum ipset_cmd command, const std::string& name,
-                                                  ir::SetKind kind, model::IpFamily family,
-                                                  std::span<const ir::SetMember> members) {
-  FELIX_RETURN_IF_ERROR(Open());
-  // Told for each member, so that the library does not ask the kernel for the set's type each time.
-  FELIX_ASSIGN_OR_RETURN(const struct ipset_type* type, Type(kind, family));
-  ipset_envopt_set(session_, IPSET_ENV_EXIST);
-  std::size_t sent = 0;
-  int result = 0;
-  while (result >= 0 && sent < members.size()) {
-    const ir::SetMember& member = members[sent];
-    FELIX_CHECK(member.net.family() == family, "a member of the other family");
-    SetMemberData(name, kind, NetfilterFamily(family), type, member);
-    // A line number other than zero lets the library gather members into one message.
-    ++sent;
-    result = ipset_cmd(session_, command, static_cast<std::uint32_t>(sent));
-  }
-  if (result >= 0) result = ipset_commit(session_);
-  if (result >= 0) return absl::OkStatus();
-  const Failure failure = TakeFailure();
-  const std::string_view verb = command == IPSET_CMD_ADD ? "adding" : "deleting";
-  if (failure.line == 0 || failure.line > members.size()) {
-    return {failure.code, fmt::format("{} members of set {}: {}", verb, name, failure.text)};
-  }
-  return {failure.code, fmt::format("{} {} of set {}: {}", verb,
-                                    members[failure.line - 1].ToString(), name, failure.text)};
+  const absl::Status status = Command(IPSET_CMD_CREATE, fmt::format("creating set {}", name));
+  // The library remembers the type of every set that it made, in a list which it walks at each
+  // creation and destruction. It needs that for members only, which do not go through it.
+  ipset_cache_fini();
+  return status;
 }
 
 absl::Status LibipsetSets::Session::Swap(const SwapSets& swap) {
@@ -252,16 +204,18 @@ absl::Status LibipsetSets::Session::Destroy(const DestroySet& destroy) {
   return Command(IPSET_CMD_DESTROY, fmt::format("destroying set {}", destroy.name));
 }
 
-LibipsetSets::LibipsetSets(std::unique_ptr<SetReader> reader, std::unique_ptr<Session> session)
-    : reader_(std::move(reader)), session_(std::move(session)) {}
+LibipsetSets::LibipsetSets(std::unique_ptr<SetReader> reader, std::unique_ptr<MemberWriter> writer,
+                           std::unique_ptr<Session> session)
+    : reader_(std::move(reader)), writer_(std::move(writer)), session_(std::move(session)) {}
 
 LibipsetSets::~LibipsetSets() = default;
 
 absl::StatusOr<std::unique_ptr<LibipsetSets>> LibipsetSets::Open() {
   FELIX_ASSIGN_OR_RETURN(std::unique_ptr<SetReader> reader, SetReader::Open());
   FELIX_RETURN_IF_ERROR(reader->ProtocolVersions().status());
+  FELIX_ASSIGN_OR_RETURN(std::unique_ptr<MemberWriter> writer, MemberWriter::Open());
   return std::unique_ptr<LibipsetSets>(
-      new LibipsetSets(std::move(reader), std::make_unique<Session>()));
+      new LibipsetSets(std::move(reader), std::move(writer), std::make_unique<Session>()));
 }
 
 absl::StatusOr<std::vector<std::string>> LibipsetSets::ListNames() {
@@ -272,27 +226,76 @@ absl::StatusOr<std::optional<SetContent>> LibipsetSets::Read(const std::string& 
   return reader_->Read(name);
 }
 
+absl::StatusOr<std::vector<SetHeader>> LibipsetSets::ListHeaders() {
+  return reader_->ListHeaders();
+}
+
+absl::StatusOr<Portion> LibipsetSets::ReadPortion(const std::string& name) {
+  if (portions_ != nullptr && !portions_->portions_of().empty() &&
+      portions_->portions_of() != name) {
+    EndPortions();
+  }
+  if (portions_ == nullptr) {
+    FELIX_ASSIGN_OR_RETURN(portions_, SetReader::Open());
+  }
+  absl::StatusOr<Portion> portion = portions_->ReadPortion(name);
+  if (!portion.ok()) EndPortions();
+  return portion;
+}
+
+void LibipsetSets::EndPortions() {
+  // Closing its socket is how the kernel learns that nobody waits for the rest.
+  if (portions_ != nullptr && !portions_->portions_of().empty()) portions_.reset();
+}
+
+void LibipsetSets::YieldTo(const std::string& name) {
+  if (portions_ != nullptr && portions_->portions_of() == name) portions_.reset();
+}
+
 absl::Status LibipsetSets::Execute(std::span<const Operation> operations) {
   for (const Operation& operation : operations) {
     FELIX_RETURN_IF_ERROR(
         std::visit([](const auto& any) { return CheckName(any.name); }, operation));
-    FELIX_RETURN_IF_ERROR(
-        std::visit(Overloaded{
-                       [&](const CreateSet& create) { return session_->Create(create); },
-                       [&](const AddMembers& add) {
-                         return session_->ChangeMembers(IPSET_CMD_ADD, add.name, add.kind,
-                                                        add.family, add.members);
-                       },
-                       [&](const DeleteMembers& del) {
-                         return session_->ChangeMembers(IPSET_CMD_DEL, del.name, del.kind,
-                                                        del.family, del.members);
-                       },
-                       [&](const SwapSets& swap) { return session_->Swap(swap); },
-                       [&](const DestroySet& destroy) { return session_->Destroy(destroy); },
-                   },
-                   operation));
+    FELIX_RETURN_IF_ERROR(std::visit([&](const auto& any) { return Do(any); }, operation));
   }
   return absl::OkStatus();
+}
+
+absl::Status LibipsetSets::Do(const CreateSet& create) {
+  return session_->Create(
+      create.name, {TypeName(create.kind), create.family, create.hash_size, create.max_members});
+}
+
+absl::Status LibipsetSets::Do(const CreateInterfaceSet& create) {
+  return session_->Create(
+      create.name, {kInterfaceTypeName, create.family, create.hash_size, create.max_members, true});
+}
+
+absl::Status LibipsetSets::Do(const AddMembers& add) {
+  return writer_->Write(MemberCommand::kAdd, add.name, add.family, add.members, add.kind, pace_);
+}
+
+absl::Status LibipsetSets::Do(const DeleteMembers& del) {
+  return writer_->Write(MemberCommand::kDelete, del.name, del.family, del.members, del.kind, pace_);
+}
+
+absl::Status LibipsetSets::Do(const AddInterfaceMembers& add) {
+  return writer_->Write(MemberCommand::kAdd, add.name, add.family, add.members, pace_);
+}
+
+absl::Status LibipsetSets::Do(const DeleteInterfaceMembers& del) {
+  return writer_->Write(MemberCommand::kDelete, del.name, del.family, del.members, pace_);
+}
+
+absl::Status LibipsetSets::Do(const SwapSets& swap) {
+  YieldTo(swap.name);
+  YieldTo(swap.other);
+  return session_->Swap(swap);
+}
+
+absl::Status LibipsetSets::Do(const DestroySet& destroy) {
+  YieldTo(destroy.name);
+  return session_->Destroy(destroy);
 }
 
 }  // namespace felix::ipset

@@ -11,13 +11,14 @@
 #include "absl/status/statusor.h"
 
 #include "ipset/kernel_sets.h"
+#include "ipset/member_writer.h"
 #include "ipset/set_reader.h"
 
 namespace felix::ipset {
 
-// The sets of the namespace in which Open was called. Writes go through one libipset session that
-// stays open; its messages are at most a page long (some 60 members), so that no writer holds the
-// kernel's ip_set lock for long. Reads go through SetReader.
+// The sets of the namespace in which Open was called. Sets are created, swapped and destroyed
+// through one libipset session that stays open; members are written by MemberWriter, and reads go
+// through SetReader.
 //
 // libipset keeps tables of types and sets in static memory without a lock: within one process only
 // one thread may use objects of this class.
@@ -33,14 +34,33 @@ class LibipsetSets final : public KernelSets {
   absl::StatusOr<std::vector<std::string>> ListNames() override;
   absl::StatusOr<std::optional<SetContent>> Read(const std::string& name) override;
   absl::Status Execute(std::span<const Operation> operations) override;
+  void SetPace(Pace pace) override { pace_ = pace; }
+  absl::StatusOr<std::vector<SetHeader>> ListHeaders() override;
+  absl::StatusOr<Portion> ReadPortion(const std::string& name) override;
+  void EndPortions() override;
 
  private:
   class Session;
 
-  LibipsetSets(std::unique_ptr<SetReader> reader, std::unique_ptr<Session> session);
+  LibipsetSets(std::unique_ptr<SetReader> reader, std::unique_ptr<MemberWriter> writer,
+               std::unique_ptr<Session> session);
+
+  absl::Status Do(const CreateSet& create);
+  absl::Status Do(const CreateInterfaceSet& create);
+  absl::Status Do(const AddMembers& add);
+  absl::Status Do(const DeleteMembers& del);
+  absl::Status Do(const AddInterfaceMembers& add);
+  absl::Status Do(const DeleteInterfaceMembers& del);
+  absl::Status Do(const SwapSets& swap);
+  absl::Status Do(const DestroySet& destroy);
+  // Gives up reading that set in portions.
+  void YieldTo(const std::string& name);
 
   std::unique_ptr<SetReader> reader_;
+  std::unique_ptr<SetReader> portions_;  // its own socket, since a reading spans many calls
+  std::unique_ptr<MemberWriter> writer_;
   std::unique_ptr<Session> session_;
+  Pace pace_ = Pace::kBulk;
 };
 
 }  // namespace felix::ipset

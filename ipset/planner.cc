@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <utility>
 
 #include "model/base/check.h"
@@ -27,7 +28,7 @@ std::array<ir::SetMember, 2> Halves(model::IpFamily family) {
 }
 
 CreateSet Create(const Target& target, const std::string& name, std::size_t members) {
-  return CreateSet{name, target.desired->kind, target.family, HashSize(members),
+  return CreateSet{name, target.desired->kind(), target.family, HashSize(members),
                    target.max_members};
 }
 
@@ -36,7 +37,7 @@ void AppendFilledSet(const Target& target, const std::string& name, std::vector<
   std::vector<ir::SetMember> members = KernelMembers(*target.desired);
   out.emplace_back(Create(target, name, members.size()));
   if (members.empty()) return;
-  out.emplace_back(AddMembers{name, target.desired->kind, target.family, std::move(members)});
+  out.emplace_back(AddMembers{name, target.desired->kind(), target.family, std::move(members)});
 }
 
 SetPlan PlanReplacement(const Target& target, const std::string& temporary) {
@@ -57,8 +58,6 @@ SetPlan PlanCreation(const Target& target, bool destroy_first) {
   return plan;
 }
 
-// A replacement costs every member of the new set, a difference only the changed ones. But above
-// some size a long run of single steps is worth less than one that rules see as a whole.
 bool PrefersReplacement(const Target& target, const Actual& actual, Removals removals) {
   if (actual.to_remove.empty()) return false;
   if (actual.size + actual.to_add.size() > target.max_members) return true;
@@ -70,7 +69,7 @@ bool PrefersReplacement(const Target& target, const Actual& actual, Removals rem
 
 SetPlan PlanDifference(const Target& target, const Actual& actual, Removals removals) {
   SetPlan plan;
-  const ir::SetKind kind = target.desired->kind;
+  const ir::SetKind kind = target.desired->kind();
   if (!actual.to_add.empty()) {
     plan.operations.emplace_back(
         AddMembers{target.name, kind, target.family, {actual.to_add.begin(), actual.to_add.end()}});
@@ -93,18 +92,18 @@ std::vector<ir::SetMember> KernelMembers(ir::SetKind kind, const ir::SetMember& 
   return {halves.begin(), halves.end()};
 }
 
-std::vector<ir::SetMember> KernelMembers(const ir::AddressSet& set) {
+std::vector<ir::SetMember> KernelMembers(const MemberSet& set) {
   std::vector<ir::SetMember> members;
-  members.reserve(set.members.size() + 1);
+  members.reserve(set.size() + 1);
   bool halved = false;
-  for (const ir::SetMember& member : set.members) {
-    if (!IsAll(set.kind, member)) {
+  set.ForEach([&](const ir::SetMember& member) {
+    if (!IsAll(set.kind(), member)) {
       members.push_back(member);
-      continue;
+      return;
     }
     halved = true;
     for (const ir::SetMember& half : Halves(member.net.family())) members.push_back(half);
-  }
+  });
   if (halved) {
     std::sort(members.begin(), members.end());
     members.erase(std::unique(members.begin(), members.end()), members.end());
@@ -112,17 +111,17 @@ std::vector<ir::SetMember> KernelMembers(const ir::AddressSet& set) {
   return members;
 }
 
-bool IsWanted(const ir::AddressSet& set, const ir::SetMember& kernel_member) {
-  if (set.members.contains(kernel_member)) return true;
-  if (set.kind != ir::SetKind::kNet || kernel_member.net.prefix_length() != 1) return false;
-  return set.members.contains(ir::SetMember{model::Cidr::All(kernel_member.net.family()), {}, 0});
+bool IsWanted(const MemberSet& set, const ir::SetMember& kernel_member) {
+  if (set.contains(kernel_member)) return true;
+  if (set.kind() != ir::SetKind::kNet || kernel_member.net.prefix_length() != 1) return false;
+  return set.contains(ir::SetMember{model::Cidr::All(kernel_member.net.family()), {}, 0});
 }
 
 Actual Compare(const std::optional<SetContent>& content, const Target& target) {
   Actual actual;
   if (!content.has_value()) return actual;
   const SetHeader& header = content->header;
-  if (header.type != TypeName(target.desired->kind) || header.family != target.family) {
+  if (header.type != TypeName(target.desired->kind()) || header.family != target.family) {
     actual.presence = Presence::kOtherType;
     return actual;
   }
@@ -133,14 +132,10 @@ Actual Compare(const std::optional<SetContent>& content, const Target& target) {
   actual.presence = Presence::kMatching;
   actual.size = content->members.size();
   const std::vector<ir::SetMember> wanted = KernelMembers(*target.desired);
-  std::vector<ir::SetMember> difference;
   std::set_difference(wanted.begin(), wanted.end(), content->members.begin(),
-                      content->members.end(), std::back_inserter(difference));
-  actual.to_add.insert(difference.begin(), difference.end());
-  difference.clear();
+                      content->members.end(), std::inserter(actual.to_add, actual.to_add.end()));
   std::set_difference(content->members.begin(), content->members.end(), wanted.begin(),
-                      wanted.end(), std::back_inserter(difference));
-  actual.to_remove.insert(difference.begin(), difference.end());
+                      wanted.end(), std::inserter(actual.to_remove, actual.to_remove.end()));
   return actual;
 }
 

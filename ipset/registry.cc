@@ -8,7 +8,6 @@
 #include "fmt/format.h"
 
 #include "ipset/set_name.h"
-#include "model/base/check.h"
 #include "model/base/overloaded.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
@@ -52,94 +51,11 @@ std::string Registry::FreeTemporary() {
 }
 
 bool Registry::dirty() const {
-  return !listed_ || !dirty_.empty() || removals_pending();
+  return !listed_ || headers_due_ || !dirty_.empty() || removals_pending();
 }
 
 bool Registry::removals_pending() const {
   return !waiting_.empty() || !doomed_.empty();
-}
-
-void Registry::Stage(const ir::DesiredDelta& delta) {
-  for (const ir::SetKey& key : delta.removed_sets) {
-    if (key.family == family_) StageRemoved(key.id);
-  }
-  for (const auto& [key, set] : delta.new_sets) {
-    if (key.family == family_) StageNew(key.id, set);
-  }
-  for (const auto& [key, change] : delta.changed_sets) {
-    if (key.family == family_) StageChange(key.id, change);
-  }
-}
-
-void Registry::StageNew(const std::string& id, const ir::AddressSet& set) {
-  auto [it, inserted] = entries_.try_emplace(id);
-  Entry& entry = it->second;
-  if (!inserted && entry.desired == set) return;
-  entry.desired = set;
-  if (inserted) entry.name = KernelSetName({family_, id});
-  entry.actual = {};
-  entry.known = listed_ && inserted && !present_.contains(entry.name);
-  const auto holder = holders_.find(entry.name);
-  if (holder == holders_.end() || holder->second == id) doomed_.erase(entry.name);
-  dirty_.insert(id);
-}
-
-void Registry::StageChange(const std::string& id, const ir::MemberChange& change) {
-  const auto it = entries_.find(id);
-  FELIX_CHECK(it != entries_.end(), "members of a set that nobody announced");
-  for (const ir::SetMember& member : change.added) AddMember(it->second, member);
-  for (const ir::SetMember& member : change.removed) RemoveMember(it->second, member);
-  const Entry& entry = it->second;
-  // What is known to be right already needs no apply.
-  const bool settled = entry.known && entry.actual.presence == Presence::kMatching &&
-                       entry.actual.to_add.empty() && entry.actual.to_remove.empty();
-  if (settled) {
-    dirty_.erase(id);
-    waiting_.erase(id);
-  } else {
-    dirty_.insert(id);
-  }
-}
-
-void Registry::StageRemoved(const std::string& id) {
-  const auto it = entries_.find(id);
-  if (it == entries_.end()) return;
-  const std::string name = it->second.name;
-  entries_.erase(it);
-  dirty_.erase(id);
-  waiting_.erase(id);
-  const auto holder = holders_.find(name);
-  if (holder == holders_.end() || holder->second != id) return;
-  if (present_.contains(name)) {
-    doomed_.insert(name);
-  } else {
-    holders_.erase(holder);
-  }
-}
-
-void Registry::RemoveEverything() {
-  std::vector<std::string> ids;
-  ids.reserve(entries_.size());
-  for (const auto& [id, entry] : entries_) ids.push_back(id);
-  for (const std::string& id : ids) StageRemoved(id);
-  Resync();
-}
-
-void Registry::AddMember(Entry& entry, const ir::SetMember& member) {
-  const ir::SetKind kind = entry.desired.kind;
-  for (const ir::SetMember& part : KernelMembers(kind, member)) {
-    if (IsWanted(entry.desired, part)) continue;
-    if (entry.actual.to_remove.erase(part) == 0) entry.actual.to_add.insert(part);
-  }
-  entry.desired.members.insert(member);
-}
-
-void Registry::RemoveMember(Entry& entry, const ir::SetMember& member) {
-  if (entry.desired.members.erase(member) == 0) return;
-  for (const ir::SetMember& part : KernelMembers(entry.desired.kind, member)) {
-    if (IsWanted(entry.desired, part)) continue;
-    if (entry.actual.to_add.erase(part) == 0) entry.actual.to_remove.insert(part);
-  }
 }
 
 absl::Status Registry::List(ApplyStats& stats) {
@@ -166,6 +82,10 @@ absl::Status Registry::List(ApplyStats& stats) {
     dirty_.insert(id);
   }
   listed_ = true;
+  headers_due_ = false;
+  verifying_ = false;
+  reading_.reset();
+  kernel_.EndPortions();
   return absl::OkStatus();
 }
 
@@ -192,14 +112,18 @@ absl::Status Registry::Learn(Entry& entry, ApplyStats& stats) {
   return absl::OkStatus();
 }
 
+// Names the first member, in their order, for which there is no room.
+absl::Status Registry::CheckSize(const Entry& entry) const {
+  if (entry.desired.size() <= options_.max_set_size) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("set {}: no room for member {}: at most {} may be", entry.name,
+                  entry.desired.At(options_.max_set_size).ToString(), options_.max_set_size));
+}
+
 absl::StatusOr<SetPlan> Registry::PlanEntry(const std::string& id, Entry& entry, Removals removals,
                                             ApplyStats& stats) {
   FELIX_RETURN_IF_ERROR(Claim(id, entry));
-  if (entry.desired.members.size() > options_.max_set_size) {
-    return absl::ResourceExhaustedError(fmt::format("set {}: {} members, but at most {} may be",
-                                                    entry.name, entry.desired.members.size(),
-                                                    options_.max_set_size));
-  }
+  FELIX_RETURN_IF_ERROR(CheckSize(entry));
   FELIX_RETURN_IF_ERROR(Learn(entry, stats));
   SetPlan plan = Plan(TargetOf(entry), entry.actual, removals, FreeTemporary());
   if (!plan.temporary.empty()) ++next_temporary_;
@@ -208,11 +132,17 @@ absl::StatusOr<SetPlan> Registry::PlanEntry(const std::string& id, Entry& entry,
 
 absl::Status Registry::Bring(const std::string& id, Entry& entry, Removals removals,
                              ApplyStats& stats) {
-  // The second attempt is for a set that somebody else made or destroyed since it was read.
+  // The second attempt is for a set that somebody else made, destroyed or made smaller since it was
+  // read, or whose hash cannot grow any more, which happens to the kernel below the maximum too.
   constexpr int kAttempts = 2;
   absl::Status status;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (absl::IsResourceExhausted(status)) {
+      FELIX_RETURN_IF_ERROR(Learn(entry, stats));
+      if (entry.actual.presence == Presence::kMatching) entry.actual.presence = Presence::kUnfit;
+    }
     FELIX_ASSIGN_OR_RETURN(const SetPlan plan, PlanEntry(id, entry, removals, stats));
+    NoteTouched(entry, plan);
     status = absl::OkStatus();
     if (!plan.empty()) {
       ++stats.kernel_calls;
@@ -228,7 +158,8 @@ absl::Status Registry::Bring(const std::string& id, Entry& entry, Removals remov
       return status;
     }
     Distrust(entry, plan);
-    if (!absl::IsNotFound(status) && !absl::IsAlreadyExists(status)) break;
+    const bool outgrown = absl::IsResourceExhausted(status) && !plan.rebuilds;
+    if (!absl::IsNotFound(status) && !absl::IsAlreadyExists(status) && !outgrown) break;
   }
   return status;
 }
@@ -244,6 +175,7 @@ void Registry::Confirm(Entry& entry, const SetPlan& plan, ApplyStats& stats) {
             [&](const DeleteMembers& del) { removed += del.members.size(); },
             [&](const SwapSets&) { ++stats.sets_swapped; },
             [&](const DestroySet& destroy) { stats.sets_destroyed += destroy.name == entry.name; },
+            [](const auto&) {},  // sets with interfaces have no entry
         },
         operation);
   }
@@ -266,6 +198,7 @@ void Registry::Distrust(Entry& entry, const SetPlan& plan) {
   entry.known = false;
   present_.insert(entry.name);
   if (plan.temporary.empty()) return;
+  // Neither the kernel's refusal to make the temporary set nor anything later removed it for sure.
   present_.insert(plan.temporary);
   doomed_.insert(plan.temporary);
 }
@@ -273,32 +206,68 @@ void Registry::Distrust(Entry& entry, const SetPlan& plan) {
 absl::StatusOr<ApplyStats> Registry::ApplyUpserts(bool tables_change) {
   ApplyStats stats;
   failed_sets_.clear();
-  if (!listed_) {
-    if (absl::Status status = List(stats); !status.ok()) {
+  upserts_pending_ = false;
+  if (!listed_ || headers_due_) {
+    if (absl::Status status = listed_ ? CheckHeaders(stats) : List(stats); !status.ok()) {
       for (const auto& [id, entry] : entries_) failed_sets_.push_back({family_, id});
       return status;
     }
   }
   Failures failures;
-  const Removals removals = tables_change ? Removals::kLater : Removals::kNow;
-  const std::vector<std::string> ids(dirty_.begin(), dirty_.end());
-  for (const std::string& id : ids) {
-    if (absl::Status status = Bring(id, entries_.at(id), removals, stats); !status.ok()) {
-      failures.Add(std::move(status));
-      failed_sets_.push_back({family_, id});
-      waiting_.erase(id);
-    } else {
+  kernel_.SetPace(tables_change ? Pace::kShort : Pace::kBulk);
+  UpsertDirty(tables_change ? Removals::kLater : Removals::kNow, stats, failures);
+  kernel_.SetPace(Pace::kBulk);
+  for (const std::string& id : dirty_) failed_sets_.push_back({family_, id});
+  FELIX_RETURN_IF_ERROR(failures.status());
+  return stats;
+}
+
+// New sets come first, and nothing else happens until all of them are there: no rule names them
+// yet, while members of others meet the rules that are in force, which is not to last longer than
+// one apply. Sets that failed before come last, so that they hold up no others.
+void Registry::UpsertDirty(Removals removals, ApplyStats& stats, Failures& failures) {
+  const auto deadline = std::chrono::steady_clock::now() + options_.upsert_budget;
+  enum Rank : std::uint8_t { kNew, kChanged, kFailed };
+  std::array<std::vector<std::string>, 3> ids;
+  for (const std::string& id : dirty_) {
+    const Entry& entry = entries_.at(id);
+    const bool is_new = entry.known && entry.actual.presence == Presence::kMissing;
+    ids.at(entry.failures != 0 ? kFailed : is_new ? kNew : kChanged).push_back(id);
+  }
+  bool first = true;
+  for (const Rank rank : {kNew, kChanged, kFailed}) {
+    for (const std::string& id : ids.at(rank)) {
+      const bool patient = std::exchange(first, false) || rank == kChanged;
+      if (!patient && std::chrono::steady_clock::now() >= deadline) {
+        upserts_pending_ = rank == kNew;
+        return;
+      }
+      if (absl::Status status = Bring(id, entries_.at(id), removals, stats); !status.ok()) {
+        Fail(id, entries_.at(id), status);
+        failures.Add(std::move(status));
+        waiting_.erase(id);
+        continue;
+      }
+      entries_.at(id).failures = 0;
+      quarantined_.erase(id);
       dirty_.erase(id);
     }
   }
-  FELIX_RETURN_IF_ERROR(failures.status());
-  return stats;
+}
+
+void Registry::Fail(const std::string& id, Entry& entry, const absl::Status& status) {
+  ++entry.failures;
+  if (CheckSize(entry).ok() && entry.failures < kFailuresToQuarantine) return;
+  // The reason of the first time stays: members come and go, and a log need not repeat each.
+  const auto [it, inserted] = quarantined_.try_emplace(id, status);
+  if (!inserted && it->second.code() != status.code()) it->second = status;
 }
 
 absl::StatusOr<ApplyStats> Registry::ApplyRemovals() {
   ApplyStats stats;
   if (!listed_) FELIX_RETURN_IF_ERROR(List(stats));
   Failures failures;
+  // Rules are written, if there were any; nobody waits for short messages.
   const std::vector<std::string> ids(waiting_.begin(), waiting_.end());
   for (const std::string& id : ids) {
     // A set that changed again belongs to the next ApplyUpserts.

@@ -2,6 +2,7 @@
 #include "ipset/set_reader.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -14,6 +15,9 @@
 #include "fmt/format.h"
 #include "libmnl/libmnl.h"
 
+#include "ipset/netlink_attributes.h"
+#include "ipset/netlink_error.h"
+#include "model/base/check.h"
 #include "model/base/status_macros.h"
 
 namespace felix::ipset {
@@ -21,66 +25,8 @@ namespace {
 
 // The oldest protocol that has all we ask; kernels answer in the version of the question.
 constexpr std::uint8_t kProtocol = IPSET_PROTOCOL_MIN;
-constexpr std::size_t kMaxAttributes = 32;
 // IPSET_ATTR_BITMASK, which older kernel headers lack.
 constexpr int kBitmaskAttribute = 12;
-
-// Attributes of one level by type; null where absent.
-class Attributes {
- public:
-  Attributes(const void* data, std::size_t length) {
-    std::size_t left = length;
-    const auto* attribute = static_cast<const nlattr*>(data);
-    while (left >= sizeof(nlattr) && mnl_attr_ok(attribute, static_cast<int>(left))) {
-      const std::uint16_t type = mnl_attr_get_type(attribute);
-      if (type < kMaxAttributes) by_type_.at(type) = attribute;
-      left -= std::min<std::size_t>(left, MNL_ALIGN(attribute->nla_len));
-      attribute = mnl_attr_next(attribute);
-    }
-  }
-  explicit Attributes(const nlattr& parent)
-      : Attributes(mnl_attr_get_payload(&parent), mnl_attr_get_payload_len(&parent)) {}
-
-  [[nodiscard]] const nlattr* Find(int type) const {
-    return by_type_.at(static_cast<std::size_t>(type));
-  }
-  [[nodiscard]] bool Has(int type) const { return Find(type) != nullptr; }
-
-  // Integers in network order; nothing if absent or of another size.
-  [[nodiscard]] std::optional<std::uint8_t> U8(int type) const {
-    return Integer<std::uint8_t>(type);
-  }
-  [[nodiscard]] std::optional<std::uint16_t> U16(int type) const {
-    const auto value = Integer<std::uint16_t>(type);
-    if (!value.has_value()) return std::nullopt;
-    return ntohs(*value);
-  }
-  [[nodiscard]] std::uint32_t U32(int type, std::uint32_t fallback) const {
-    const auto value = Integer<std::uint32_t>(type);
-    return value.has_value() ? ntohl(*value) : fallback;
-  }
-  [[nodiscard]] std::string_view Text(int type) const {
-    const nlattr* attribute = Find(type);
-    if (attribute == nullptr) return {};
-    const std::string_view text(static_cast<const char*>(mnl_attr_get_payload(attribute)),
-                                mnl_attr_get_payload_len(attribute));
-    return text.substr(0, text.find('\0'));
-  }
-
- private:
-  template <typename Int>
-  [[nodiscard]] std::optional<Int> Integer(int type) const {
-    const nlattr* attribute = Find(type);
-    if (attribute == nullptr || mnl_attr_get_payload_len(attribute) != sizeof(Int)) {
-      return std::nullopt;
-    }
-    Int value = 0;
-    std::memcpy(&value, mnl_attr_get_payload(attribute), sizeof(Int));
-    return value;
-  }
-
-  std::array<const nlattr*, kMaxAttributes> by_type_{};
-};
 
 Attributes MessageAttributes(const nlmsghdr& message) {
   const std::size_t offset = MNL_ALIGN(sizeof(nfgenmsg));
@@ -138,11 +84,16 @@ void DecodeHeader(const Attributes& message, SetHeader& header) {
   if (family == AF_INET) header.family = model::IpFamily::kV4;
   if (family == AF_INET6) header.family = model::IpFamily::kV6;
   const Attributes data(*message.Find(IPSET_ATTR_DATA));
+  const std::uint32_t flags = data.U32(IPSET_ATTR_CADT_FLAGS, 0);
+  header.has_marks = (flags & IPSET_FLAG_WITH_SKBINFO) != 0;
+  const std::uint32_t usual =
+      header.type == kInterfaceTypeName ? std::uint32_t{IPSET_FLAG_WITH_SKBINFO} : 0;
+  header.size = data.U32(IPSET_ATTR_ELEMENTS, 0);
   header.hash_size = data.U32(IPSET_ATTR_HASHSIZE, 0);
   header.max_members = data.U32(IPSET_ATTR_MAXELEM, 0);
   header.references = data.U32(IPSET_ATTR_REFERENCES, 0);
   header.plain = !data.Has(IPSET_ATTR_TIMEOUT) && !data.Has(IPSET_ATTR_NETMASK) &&
-                 !data.Has(kBitmaskAttribute) && data.U32(IPSET_ATTR_CADT_FLAGS, 0) == 0;
+                 !data.Has(kBitmaskAttribute) && flags == usual;
 }
 
 std::optional<ir::SetKind> KindOf(std::string_view type) {
@@ -152,38 +103,57 @@ std::optional<ir::SetKind> KindOf(std::string_view type) {
   return std::nullopt;
 }
 
+std::optional<InterfaceMember> DecodeInterfaceMember(const Attributes& attributes) {
+  const std::optional<ir::SetMember> net = DecodeMember(ir::SetKind::kNet, attributes);
+  const std::string_view interface = attributes.Text(IPSET_ATTR_IFACE);
+  if (!net.has_value() || interface.empty()) return std::nullopt;
+  InterfaceMember member{net->net, std::string(interface)};
+  if (const nlattr* marks = attributes.Find(IPSET_ATTR_SKBMARK)) {
+    std::uint64_t both = 0;
+    if (mnl_attr_get_payload_len(marks) != sizeof(both)) return std::nullopt;
+    std::memcpy(&both, mnl_attr_get_payload(marks), sizeof(both));
+    both = be64toh(both);
+    member.mark = static_cast<std::uint32_t>(both >> 32U);
+    member.mask = static_cast<std::uint32_t>(both);
+  }
+  return member;
+}
+
+template <typename Member>
+void Append(const std::optional<Member>& member, std::vector<Member>& members,
+            SetContent& content) {
+  if (member.has_value()) {
+    members.push_back(*member);
+  } else {
+    ++content.strange_members;
+  }
+}
+
+template <typename Member>
+void SortUnique(std::vector<Member>& members) {
+  std::sort(members.begin(), members.end());
+  members.erase(std::unique(members.begin(), members.end()), members.end());
+}
+
 // One message of a dump: the header comes with the first, members with any.
 void DecodeSetMessage(const nlmsghdr& message, SetContent& content) {
   const Attributes attributes = MessageAttributes(message);
   if (attributes.Has(IPSET_ATTR_DATA)) DecodeHeader(attributes, content.header);
   const nlattr* members = attributes.Find(IPSET_ATTR_ADT);
   const std::optional<ir::SetKind> kind = KindOf(content.header.type);
-  if (members == nullptr || !kind.has_value()) return;
+  const bool with_interfaces = content.header.type == kInterfaceTypeName;
+  if (members == nullptr || (!kind.has_value() && !with_interfaces)) return;
   std::size_t left = mnl_attr_get_payload_len(members);
   const auto* entry = static_cast<const nlattr*>(mnl_attr_get_payload(members));
   while (left >= sizeof(nlattr) && mnl_attr_ok(entry, static_cast<int>(left))) {
-    if (const auto member = DecodeMember(*kind, Attributes(*entry))) {
-      content.members.push_back(*member);
+    if (with_interfaces) {
+      Append(DecodeInterfaceMember(Attributes(*entry)), content.interface_members, content);
     } else {
-      ++content.strange_members;
+      Append(DecodeMember(*kind, Attributes(*entry)), content.members, content);
     }
     left -= std::min<std::size_t>(left, MNL_ALIGN(entry->nla_len));
     entry = mnl_attr_next(entry);
   }
-}
-
-absl::Status ErrorStatus(std::string_view what, int error) {
-  // nfnetlink knows no subsystem of that number: ip_set is neither built in nor loadable.
-  if (error == EINVAL || error == EOPNOTSUPP) {
-    return absl::FailedPreconditionError(fmt::format("{}: not supported by the kernel", what));
-  }
-  if (error == ENOENT) return absl::NotFoundError(fmt::format("{}: no such set", what));
-  if (error == IPSET_ERR_FIND_TYPE) {
-    return absl::FailedPreconditionError(fmt::format("{}: no such set type", what));
-  }
-  const std::string message = fmt::format("{}: {}", what, std::strerror(error));
-  return error == EPERM || error == EACCES ? absl::PermissionDeniedError(message)
-                                           : absl::UnavailableError(message);
 }
 
 // The end of a dump carries the error that cut it short, if any.
@@ -192,7 +162,7 @@ absl::Status DumpEnd(std::string_view what, const nlmsghdr& done) {
   if (mnl_nlmsg_get_payload_len(&done) >= sizeof(error)) {
     std::memcpy(&error, mnl_nlmsg_get_payload(&done), sizeof(error));
   }
-  return error < 0 ? ErrorStatus(what, -error) : absl::OkStatus();
+  return error < 0 ? NetlinkError(what, -error) : absl::OkStatus();
 }
 
 }  // namespace
@@ -212,7 +182,7 @@ absl::StatusOr<std::unique_ptr<SetReader>> SetReader::Open() {
   if (socket == nullptr || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
     const int error = errno;
     if (socket != nullptr) mnl_socket_close(socket);
-    return ErrorStatus("opening a netfilter socket", error);
+    return NetlinkError("opening a netfilter socket", error);
   }
   return std::unique_ptr<SetReader>(new SetReader(socket));
 }
@@ -245,9 +215,8 @@ absl::StatusOr<std::optional<SetContent>> SetReader::Read(const std::string& nam
     return absl::UnavailableError(fmt::format("{}: the kernel sent no header", request.what));
   }
   // A dump that meets a resize of the hash may show a member twice.
-  std::sort(content.members.begin(), content.members.end());
-  content.members.erase(std::unique(content.members.begin(), content.members.end()),
-                        content.members.end());
+  SortUnique(content.members);
+  SortUnique(content.interface_members);
   return content;
 }
 
@@ -275,7 +244,52 @@ absl::StatusOr<VersionRange> SetReader::TypeRevisions(ir::SetKind kind, model::I
   return range;
 }
 
+absl::StatusOr<std::vector<SetHeader>> SetReader::ListHeaders() {
+  std::vector<SetHeader> headers;
+  Request request{"listing the sets' headers", IPSET_CMD_LIST, true};
+  request.flags = IPSET_FLAG_LIST_HEADER;
+  FELIX_RETURN_IF_ERROR(Ask(request, [&](const nlmsghdr& message) {
+    const Attributes attributes = MessageAttributes(message);
+    if (!attributes.Has(IPSET_ATTR_DATA)) return;
+    SetHeader header;
+    header.name = std::string(attributes.Text(IPSET_ATTR_SETNAME));
+    DecodeHeader(attributes, header);
+    headers.push_back(std::move(header));
+  }));
+  std::sort(headers.begin(), headers.end(),
+            [](const SetHeader& a, const SetHeader& b) { return a.name < b.name; });
+  return headers;
+}
+
+absl::StatusOr<Portion> SetReader::ReadPortion(const std::string& name) {
+  const Request request{fmt::format("reading set {}", name), IPSET_CMD_LIST, true, name};
+  const bool first = portions_of_.empty();
+  if (first) {
+    FELIX_RETURN_IF_ERROR(Send(request));
+    portions_of_ = name;
+    portions_type_.clear();
+  }
+  FELIX_CHECK(portions_of_ == name, "two sets read in portions at once");
+  SetContent content;
+  content.header.type = portions_type_;
+  const std::optional<absl::Status> end = ReceiveOnce(
+      sequence_, request, [&](const nlmsghdr& message) { DecodeSetMessage(message, content); });
+  portions_type_ = content.header.type;
+  if (end.has_value()) {
+    portions_of_.clear();
+    FELIX_RETURN_IF_ERROR(*end);
+  }
+  return Portion{std::move(content.members), content.strange_members, first, end.has_value()};
+}
+
 absl::Status SetReader::Ask(const Request& request, const OnReply& on_reply) {
+  FELIX_RETURN_IF_ERROR(Send(request));
+  std::optional<absl::Status> end;
+  while (!end.has_value()) end = ReceiveOnce(sequence_, request, on_reply);
+  return *std::move(end);
+}
+
+absl::Status SetReader::Send(const Request& request) {
   alignas(nlmsghdr) std::array<char, 512> memory{};
   nlmsghdr* message = mnl_nlmsg_put_header(memory.data());
   message->nlmsg_type = static_cast<std::uint16_t>((NFNL_SUBSYS_IPSET << 8U) | request.command);
@@ -299,28 +313,25 @@ absl::Status SetReader::Ask(const Request& request, const OnReply& on_reply) {
     mnl_attr_put_u32(message, IPSET_ATTR_FLAGS | NLA_F_NET_BYTEORDER, htonl(request.flags));
   }
   if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0) {
-    return ErrorStatus(request.what, errno);
+    return NetlinkError(request.what, errno);
   }
-  return Receive(message->nlmsg_seq, request, on_reply);
+  return absl::OkStatus();
 }
 
-absl::Status SetReader::Receive(std::uint32_t sequence, const Request& request,
-                                const OnReply& on_reply) {
+std::optional<absl::Status> SetReader::ReceiveOnce(std::uint32_t sequence, const Request& request,
+                                                   const OnReply& on_reply) {
+  const ssize_t received = mnl_socket_recvfrom(socket_, buffer_.data(), buffer_.size());
+  if (received < 0 && errno == EINTR) return std::nullopt;
+  if (received < 0) return NetlinkError(request.what, errno);
   std::optional<absl::Status> end;
-  while (!end.has_value()) {
-    const ssize_t received = mnl_socket_recvfrom(socket_, buffer_.data(), buffer_.size());
-    if (received < 0 && errno == EINTR) continue;
-    if (received < 0) return ErrorStatus(request.what, errno);
-    int left = static_cast<int>(received);
-    const void* position = buffer_.data();
-    for (const auto* message = static_cast<const nlmsghdr*>(position);
-         !end.has_value() && mnl_nlmsg_ok(message, left);
-         message = mnl_nlmsg_next(message, &left)) {
-      // The end of an earlier question that failed may still lie in the socket.
-      if (message->nlmsg_seq == sequence) end = Digest(*message, request, on_reply);
-    }
+  int left = static_cast<int>(received);
+  const void* position = buffer_.data();
+  for (const auto* message = static_cast<const nlmsghdr*>(position);
+       !end.has_value() && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    // The end of an earlier question that failed may still lie in the socket.
+    if (message->nlmsg_seq == sequence) end = Digest(*message, request, on_reply);
   }
-  return *std::move(end);
+  return end;
 }
 
 std::optional<absl::Status> SetReader::Digest(const nlmsghdr& message, const Request& request,
@@ -328,7 +339,7 @@ std::optional<absl::Status> SetReader::Digest(const nlmsghdr& message, const Req
   if (message.nlmsg_type == NLMSG_DONE) return DumpEnd(request.what, message);
   if (message.nlmsg_type == NLMSG_ERROR) {
     const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message));
-    return error->error == 0 ? absl::OkStatus() : ErrorStatus(request.what, -error->error);
+    return error->error == 0 ? absl::OkStatus() : NetlinkError(request.what, -error->error);
   }
   on_reply(message);
   if (request.dump) return std::nullopt;

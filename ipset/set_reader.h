@@ -42,6 +42,11 @@ class SetReader {
   // As in KernelSets.
   absl::StatusOr<std::vector<std::string>> ListNames();
   absl::StatusOr<std::optional<SetContent>> Read(const std::string& name);
+  absl::StatusOr<std::vector<SetHeader>> ListHeaders();
+  // As in KernelSets, but the object can do nothing else until the last portion is there.
+  absl::StatusOr<Portion> ReadPortion(const std::string& name);
+  // The set that is being read in portions; empty if none is.
+  [[nodiscard]] const std::string& portions_of() const { return portions_of_; }
 
   // Errors: kFailedPrecondition if the kernel has no ip_set or no such type.
   absl::StatusOr<VersionRange> ProtocolVersions();
@@ -55,14 +60,20 @@ class SetReader {
 
   // Sends the request and hands every data message of the answer to `on_reply`.
   absl::Status Ask(const Request& request, const OnReply& on_reply);
+  absl::Status Send(const Request& request);
   absl::Status Receive(std::uint32_t sequence, const Request& request, const OnReply& on_reply);
   // One message of the answer; the outcome if it was the last.
   static std::optional<absl::Status> Digest(const nlmsghdr& message, const Request& request,
                                             const OnReply& on_reply);
+  // What one call of the kernel brings; the outcome if that was the end.
+  std::optional<absl::Status> ReceiveOnce(std::uint32_t sequence, const Request& request,
+                                          const OnReply& on_reply);
 
   mnl_socket* socket_;
   std::uint32_t sequence_ = 0;
   std::vector<char> buffer_;
+  std::string portions_of_;
+  std::string portions_type_;  // of that set
 };
 
 }  // namespace felix::ipset

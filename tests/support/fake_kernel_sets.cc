@@ -39,11 +39,54 @@ absl::StatusOr<std::optional<ipset::SetContent>> FakeKernelSets::Read(const std:
   const auto it = sets_.find(name);
   if (it == sets_.end()) return std::nullopt;
   ipset::SetContent content;
-  content.header = it->second.header;
-  content.header.references = static_cast<std::uint32_t>(references_[name]);
+  content.header = HeaderOf(it->second);
   content.members.assign(it->second.members.begin(), it->second.members.end());
   content.strange_members = it->second.strange_members;
+  for (const auto& [key, marks] : it->second.interface_members) {
+    content.interface_members.push_back({key.first, key.second, marks.mark, marks.mask});
+  }
   return content;
+}
+
+ipset::SetHeader FakeKernelSets::HeaderOf(const Set& set) const {
+  ipset::SetHeader header = set.header;
+  const auto references = references_.find(header.name);
+  header.references =
+      references == references_.end() ? 0 : static_cast<std::uint32_t>(references->second);
+  header.size = static_cast<std::uint32_t>(set.members.size() + set.strange_members +
+                                           set.interface_members.size());
+  return header;
+}
+
+absl::StatusOr<std::vector<ipset::SetHeader>> FakeKernelSets::ListHeaders() {
+  FELIX_RETURN_IF_ERROR(std::exchange(list_fault_, absl::OkStatus()));
+  std::vector<ipset::SetHeader> headers;
+  for (const auto& [name, set] : sets_) headers.push_back(HeaderOf(set));
+  return headers;
+}
+
+absl::StatusOr<ipset::Portion> FakeKernelSets::ReadPortion(const std::string& name) {
+  constexpr std::size_t kPortion = 1000;
+  ++portions_;
+  const auto it = sets_.find(name);
+  if (it == sets_.end()) {
+    EndPortions();
+    return NotFound(name);
+  }
+  const std::set<ir::SetMember>& members = it->second.members;
+  const bool goes_on = portions_of_ == name && portions_up_to_.has_value();
+  auto next = goes_on ? members.upper_bound(*portions_up_to_) : members.begin();
+  ipset::Portion portion;
+  portion.first = !goes_on;
+  if (!goes_on) portion.strange_members = it->second.strange_members;
+  for (; next != members.end() && portion.members.size() < kPortion; ++next) {
+    portion.members.push_back(*next);
+  }
+  portion.last = next == members.end();
+  portions_of_ = portion.last ? "" : name;
+  portions_up_to_.reset();
+  if (!portion.last) portions_up_to_ = portion.members.back();
+  return portion;
 }
 
 absl::Status FakeKernelSets::Execute(std::span<const ipset::Operation> operations) {
@@ -54,8 +97,10 @@ absl::Status FakeKernelSets::Execute(std::span<const ipset::Operation> operation
 }
 
 void FakeKernelSets::Put(const ipset::SetContent& content) {
-  sets_[content.header.name] = Set{
-      content.header, {content.members.begin(), content.members.end()}, content.strange_members};
+  sets_[content.header.name] = Set{content.header,
+                                   {content.members.begin(), content.members.end()},
+                                   content.strange_members,
+                                   {}};
 }
 
 absl::Status FakeKernelSets::BeginStep() {
@@ -67,42 +112,70 @@ void FakeKernelSets::EndStep() const {
   if (on_step_) on_step_();
 }
 
-absl::Status FakeKernelSets::Do(const ipset::CreateSet& create) {
+absl::Status FakeKernelSets::Create(ipset::SetHeader header) {
   FELIX_RETURN_IF_ERROR(BeginStep());
-  if (create.name.empty() || create.name.size() > ipset::kMaxSetNameLength) {
-    return absl::InvalidArgumentError(fmt::format("set name {}: bad length", create.name));
+  const std::string what = fmt::format("creating set {}", header.name);
+  if (header.name.empty() || header.name.size() > ipset::kMaxSetNameLength) {
+    return absl::InvalidArgumentError(what + ": bad length of its name");
   }
-  if (sets_.contains(create.name)) {
-    return absl::AlreadyExistsError(fmt::format("creating set {}: exists", create.name));
+  if (lacking_types_.contains(header.type)) {
+    return absl::FailedPreconditionError(fmt::format("set type {}: not supported", header.type));
   }
+  if (sets_.contains(header.name)) return absl::AlreadyExistsError(what + ": exists");
+  if (sets_.size() >= kMaxSets) return absl::ResourceExhaustedError(what + ": too many sets");
   Set set;
-  set.header.name = create.name;
-  set.header.type = std::string(ipset::TypeName(create.kind));
-  set.header.family = create.family;
-  set.header.hash_size = create.hash_size;
-  set.header.max_members = create.max_members;
-  sets_.emplace(create.name, std::move(set));
+  set.header = std::move(header);
+  const std::string name = set.header.name;
+  sets_.emplace(name, std::move(set));
   EndStep();
   return absl::OkStatus();
 }
 
+absl::Status FakeKernelSets::Do(const ipset::CreateSet& create) {
+  ipset::SetHeader header;
+  header.name = create.name;
+  header.type = std::string(ipset::TypeName(create.kind));
+  header.family = create.family;
+  header.hash_size = create.hash_size;
+  header.max_members = create.max_members;
+  return Create(std::move(header));
+}
+
+absl::Status FakeKernelSets::Do(const ipset::CreateInterfaceSet& create) {
+  ipset::SetHeader header;
+  header.name = create.name;
+  header.type = std::string(ipset::kInterfaceTypeName);
+  header.family = create.family;
+  header.hash_size = create.hash_size;
+  header.max_members = create.max_members;
+  header.has_marks = true;
+  return Create(std::move(header));
+}
+
+absl::StatusOr<FakeKernelSets::Set*> FakeKernelSets::Find(const std::string& name,
+                                                          std::string_view type,
+                                                          model::IpFamily family) {
+  FELIX_RETURN_IF_ERROR(BeginStep());
+  const auto it = sets_.find(name);
+  if (it == sets_.end()) return NotFound(name);
+  if (name == broken_) return absl::UnavailableError(fmt::format("set {}: broken", name));
+  if (it->second.header.type != type || it->second.header.family != family) {
+    return absl::FailedPreconditionError(fmt::format("set {}: of another type", name));
+  }
+  return &it->second;
+}
+
 absl::Status FakeKernelSets::Do(const ipset::AddMembers& add) {
   for (const ir::SetMember& member : add.members) {
-    FELIX_RETURN_IF_ERROR(BeginStep());
+    FELIX_ASSIGN_OR_RETURN(Set * set, Find(add.name, ipset::TypeName(add.kind), add.family));
     const std::string what = fmt::format("adding {} of set {}", member.ToString(), add.name);
-    const auto it = sets_.find(add.name);
-    if (it == sets_.end()) return NotFound(add.name);
-    Set& set = it->second;
-    if (set.header.type != ipset::TypeName(add.kind) || set.header.family != add.family) {
-      return absl::FailedPreconditionError(what + ": set of another type");
-    }
     if (add.kind == ir::SetKind::kNet && member.net.prefix_length() == 0) {
       return absl::InvalidArgumentError(what + ": prefix length 0");
     }
-    if (!set.members.contains(member) && set.members.size() >= set.header.max_members) {
+    if (!set->members.contains(member) && set->members.size() >= set->header.max_members) {
       return absl::ResourceExhaustedError(what + ": full");
     }
-    set.members.insert(member);
+    set->members.insert(member);
     EndStep();
   }
   return absl::OkStatus();
@@ -110,13 +183,35 @@ absl::Status FakeKernelSets::Do(const ipset::AddMembers& add) {
 
 absl::Status FakeKernelSets::Do(const ipset::DeleteMembers& del) {
   for (const ir::SetMember& member : del.members) {
-    FELIX_RETURN_IF_ERROR(BeginStep());
-    const auto it = sets_.find(del.name);
-    if (it == sets_.end()) return NotFound(del.name);
-    if (it->second.header.type != ipset::TypeName(del.kind)) {
-      return absl::FailedPreconditionError(fmt::format("set {}: of another type", del.name));
+    FELIX_ASSIGN_OR_RETURN(Set * set, Find(del.name, ipset::TypeName(del.kind), del.family));
+    set->members.erase(member);
+    EndStep();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FakeKernelSets::Do(const ipset::AddInterfaceMembers& add) {
+  for (const ipset::InterfaceMember& member : add.members) {
+    FELIX_ASSIGN_OR_RETURN(Set * set, Find(add.name, ipset::kInterfaceTypeName, add.family));
+    const std::string what = fmt::format("adding {} of set {}", member.ToString(), add.name);
+    if (member.interface.empty() || member.interface.size() > 15) {
+      return absl::InvalidArgumentError(what + ": bad name of an interface");
     }
-    it->second.members.erase(member);
+    const InterfaceKey key{member.net, member.interface};
+    if (!set->interface_members.contains(key) &&
+        set->interface_members.size() >= set->header.max_members) {
+      return absl::ResourceExhaustedError(what + ": full");
+    }
+    set->interface_members[key] = {member.mark, member.mask};
+    EndStep();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FakeKernelSets::Do(const ipset::DeleteInterfaceMembers& del) {
+  for (const ipset::InterfaceMember& member : del.members) {
+    FELIX_ASSIGN_OR_RETURN(Set * set, Find(del.name, ipset::kInterfaceTypeName, del.family));
+    set->interface_members.erase({member.net, member.interface});
     EndStep();
   }
   return absl::OkStatus();

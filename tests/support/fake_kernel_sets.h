@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,14 +21,22 @@
 namespace felix::testing {
 
 // The kernel's sets in memory, for tests. Refuses what the kernel refuses: names over 31 bytes, a
-// set created twice, /0 in a network set, more members than fit, a swap of unequal types, the
-// destruction of a set that something names. A step is one member added or deleted, or one
-// operation of another kind; a test can fail the n-th and look at the state after each.
+// set created twice, more than kMaxSets sets, /0 in a network set, more members than fit, a swap of
+// unequal types, the destruction of a set that something names, a type that it lacks. A step is one
+// member added or deleted, or one operation of another kind; a test can fail the n-th and look at
+// the state after each.
 class FakeKernelSets final : public ipset::KernelSets {
  public:
+  // The kernel numbers sets with 16 bits and grows the table of sets by 64.
+  static constexpr std::size_t kMaxSets = 65472;
+
   absl::StatusOr<std::vector<std::string>> ListNames() override;
   absl::StatusOr<std::optional<ipset::SetContent>> Read(const std::string& name) override;
   absl::Status Execute(std::span<const ipset::Operation> operations) override;
+  void SetPace(ipset::Pace pace) override { pace_ = pace; }
+  absl::StatusOr<std::vector<ipset::SetHeader>> ListHeaders() override;
+  absl::StatusOr<ipset::Portion> ReadPortion(const std::string& name) override;
+  void EndPortions() override { portions_of_.clear(); }
 
   // What others may do behind our back.
   void Put(const ipset::SetContent& content);
@@ -42,8 +53,12 @@ class FakeKernelSets final : public ipset::KernelSets {
     failing_reads_ = times;
     read_fault_ = std::move(status);
   }
+  // As if the kernel had been built without it: "hash:net", …
+  void LackType(const std::string& type) { lacking_types_.insert(type); }
   void FailNextList(absl::Status status) { list_fault_ = std::move(status); }
 
+  // Whoever names a set of the name cannot write to it at all.
+  void BreakSet(const std::string& name) { broken_ = name; }
   // Called after every step that succeeded.
   void OnStep(std::function<void()> observer) { on_step_ = std::move(observer); }
 
@@ -55,17 +70,32 @@ class FakeKernelSets final : public ipset::KernelSets {
   [[nodiscard]] std::vector<std::string> Names() const;
   [[nodiscard]] std::size_t steps() const { return steps_; }
   [[nodiscard]] std::size_t reads() const { return reads_; }
+  [[nodiscard]] std::size_t portions() const { return portions_; }
+  [[nodiscard]] ipset::Pace pace() const { return pace_; }
 
  private:
+  using InterfaceKey = std::pair<model::Cidr, std::string>;
+  struct Marks {
+    std::uint32_t mark = 0;
+    std::uint32_t mask = 0;
+  };
   struct Set {
     ipset::SetHeader header;
     std::set<ir::SetMember> members;
     std::size_t strange_members = 0;
+    std::map<InterfaceKey, Marks> interface_members;
   };
 
   absl::Status Do(const ipset::CreateSet& create);
   absl::Status Do(const ipset::AddMembers& add);
   absl::Status Do(const ipset::DeleteMembers& del);
+  absl::Status Do(const ipset::CreateInterfaceSet& create);
+  absl::Status Do(const ipset::AddInterfaceMembers& add);
+  absl::Status Do(const ipset::DeleteInterfaceMembers& del);
+  absl::Status Create(ipset::SetHeader header);
+  // The set, if it is there and of that type and family.
+  absl::StatusOr<Set*> Find(const std::string& name, std::string_view type, model::IpFamily family);
+  [[nodiscard]] ipset::SetHeader HeaderOf(const Set& set) const;
   absl::Status Do(const ipset::SwapSets& swap);
   absl::Status Do(const ipset::DestroySet& destroy);
   // Counts a step; fails if it is the one to fail.
@@ -82,6 +112,12 @@ class FakeKernelSets final : public ipset::KernelSets {
   absl::Status read_fault_;
   absl::Status list_fault_;
   std::function<void()> on_step_;
+  std::set<std::string> lacking_types_;
+  std::string broken_;
+  ipset::Pace pace_ = ipset::Pace::kBulk;
+  std::string portions_of_;
+  std::optional<ir::SetMember> portions_up_to_;
+  std::size_t portions_ = 0;
 };
 
 // Passes every call on and counts the writing ones.
@@ -97,6 +133,14 @@ class CountingKernelSets final : public ipset::KernelSets {
     ++executes_;
     return target_.Execute(operations);
   }
+  void SetPace(ipset::Pace pace) override { target_.SetPace(pace); }
+  absl::StatusOr<std::vector<ipset::SetHeader>> ListHeaders() override {
+    return target_.ListHeaders();
+  }
+  absl::StatusOr<ipset::Portion> ReadPortion(const std::string& name) override {
+    return target_.ReadPortion(name);
+  }
+  void EndPortions() override { target_.EndPortions(); }
 
   [[nodiscard]] std::size_t executes() const { return executes_; }
 

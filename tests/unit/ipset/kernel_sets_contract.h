@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -194,14 +195,136 @@ TYPED_TEST_P(KernelSetsContract, StopsAtTheFirstFailureAndRecovers) {
   EXPECT_TRUE(this->Create("b").ok());
 }
 
-REGISTER_TYPED_TEST_SUITE_P(KernelSetsContract, ShowsWhatWasWritten, HoldsVersionSix,
-                            HoldsPortsOfEveryProtocolInBothFamilies,
-                            ReadsNothingForAMissingSetAndGoesOn, ListsNamesInOrder,
-                            ToleratesAddsAndDeletesThatChangeNothing, NamesTheMemberThatDidNotFit,
-                            RefusesPrefixLengthZero, RefusesASecondSetOfAName,
-                            RefusesNamesThatAreTooLong, TellsThatASetIsNotThere,
-                            RefusesMembersOfAnotherKind, KeepsASetThatIsInUse,
-                            SwapsContentsWhileReferencesStayWithTheName, RefusesASwapOfUnequalTypes,
-                            StopsAtTheFirstFailureAndRecovers);
+TYPED_TEST_P(KernelSetsContract, HoldsInterfacesWithMarksInBothFamilies) {
+  for (const model::IpFamily family : model::kIpFamilies) {
+    const bool v4 = family == model::IpFamily::kV4;
+    const auto one = model::Cidr::Parse(v4 ? "10.0.0.1/32" : "fd00::1/128").value();
+    const auto other = model::Cidr::Parse(v4 ? "10.1.0.0/16" : "fd00:1::/32").value();
+    const std::string name = v4 ? "a" : "b";
+    ASSERT_TRUE(this->Do(ipset::CreateInterfaceSet{name, family, 1024, 1000}).ok());
+    ASSERT_TRUE(this->Do(ipset::AddInterfaceMembers{name,
+                                                    family,
+                                                    {{one, "cali1", 0x10, 0xff},
+                                                     {one, "cali2", 0x20, 0xff},
+                                                     {other, "cali1", 0xffffffff, 0xffffffff}}})
+                    .ok());
+    // A second time with another mark, as when a member is renumbered.
+    ASSERT_TRUE(
+        this->Do(ipset::AddInterfaceMembers{name, family, {{one, "cali1", 0x30, 0xf0}}}).ok());
+    ASSERT_TRUE(
+        this->Do(ipset::DeleteInterfaceMembers{name, family, {{one, "cali2"}, {one, "cali9"}}})
+            .ok());
+    const auto content = this->Read(name);
+    ASSERT_TRUE(content.has_value());
+    EXPECT_EQ(content->header.type, "hash:net,iface");
+    EXPECT_TRUE(content->header.has_marks);
+    EXPECT_TRUE(content->header.plain);
+    EXPECT_EQ(content->strange_members, 0U);
+    EXPECT_THAT(
+        content->interface_members,
+        ::testing::ElementsAre(ipset::InterfaceMember{one, "cali1", 0x30, 0xf0},
+                               ipset::InterfaceMember{other, "cali1", 0xffffffff, 0xffffffff}));
+  }
+}
+
+TYPED_TEST_P(KernelSetsContract, RefusesInterfacesThatNoHostCanHave) {
+  ASSERT_TRUE(this->Do(ipset::CreateInterfaceSet{"a"}).ok());
+  const auto net = model::Cidr::Parse("10.0.0.1").value();
+  for (const std::string& bad : {std::string(), std::string(16, 'x')}) {
+    const absl::Status status =
+        this->Do(ipset::AddInterfaceMembers{"a", model::IpFamily::kV4, {{net, bad}}});
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  }
+}
+
+TYPED_TEST_P(KernelSetsContract, ListsHeadersWithSizes) {
+  ASSERT_TRUE(this->Create("b", ir::SetKind::kIpPort, model::IpFamily::kV6).ok());
+  ASSERT_TRUE(this->Create("a").ok());
+  ASSERT_TRUE(this->Add("a", Nets({"10.0.0.1", "10.0.0.2"})).ok());
+  const auto headers = this->environment().kernel().ListHeaders();
+  ASSERT_TRUE(headers.ok()) << headers.status();
+  ASSERT_EQ(headers->size(), 2U);
+  EXPECT_EQ(headers->at(0).name, "a");
+  EXPECT_EQ(headers->at(0).size, 2U);
+  EXPECT_EQ(headers->at(0).max_members, 1000U);
+  EXPECT_EQ(headers->at(1).type, "hash:ip,port");
+  EXPECT_EQ(headers->at(1).family, model::IpFamily::kV6);
+  EXPECT_EQ(headers->at(1).size, 0U);
+}
+
+TYPED_TEST_P(KernelSetsContract, ReadsLargeSetsInPortions) {
+  ipset::KernelSets& kernel = this->environment().kernel();
+  const ir::AddressSet big = ManyHosts(5000);
+  ASSERT_TRUE(this->Create("a", ir::SetKind::kNet, model::IpFamily::kV4, 5000).ok());
+  ASSERT_TRUE(this->Add("a", {big.members.begin(), big.members.end()}).ok());
+  for (int round = 0; round < 2; ++round) {
+    std::vector<ir::SetMember> members;
+    int portions = 0;
+    for (bool last = false; !last; ++portions) {
+      const auto portion = kernel.ReadPortion("a");
+      ASSERT_TRUE(portion.ok()) << portion.status();
+      EXPECT_EQ(portion->first, portions == 0);
+      members.insert(members.end(), portion->members.begin(), portion->members.end());
+      last = portion->last;
+    }
+    EXPECT_GT(portions, 1);
+    std::sort(members.begin(), members.end());
+    EXPECT_EQ(members, std::vector<ir::SetMember>(big.members.begin(), big.members.end()));
+  }
+  EXPECT_EQ(kernel.ReadPortion("missing").status().code(), absl::StatusCode::kNotFound);
+}
+
+TYPED_TEST_P(KernelSetsContract, GivesUpAReadingForASwapOrADestroy) {
+  ipset::KernelSets& kernel = this->environment().kernel();
+  const ir::AddressSet big = ManyHosts(5000);
+  for (const char* name : {"a", "b"}) {
+    ASSERT_TRUE(this->Create(name, ir::SetKind::kNet, model::IpFamily::kV4, 5000).ok());
+    ASSERT_TRUE(this->Add(name, {big.members.begin(), big.members.end()}).ok());
+  }
+  ASSERT_TRUE(kernel.ReadPortion("a").ok());
+  EXPECT_TRUE(this->Do(ipset::SwapSets{"a", "b"}).ok());
+  ASSERT_TRUE(kernel.ReadPortion("a").ok());
+  EXPECT_TRUE(this->Do(ipset::DestroySet{"a"}).ok());
+  ASSERT_TRUE(kernel.ReadPortion("b").ok());
+  kernel.EndPortions();
+  const auto again = kernel.ReadPortion("b");
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(again->first);
+}
+
+TYPED_TEST_P(KernelSetsContract, WritesManyMembersAtEitherPace) {
+  const ir::AddressSet big = ManyHosts(7777);
+  const std::vector<ir::SetMember> members(big.members.begin(), big.members.end());
+  for (const ipset::Pace pace : {ipset::Pace::kShort, ipset::Pace::kBulk}) {
+    this->environment().kernel().SetPace(pace);
+    ASSERT_TRUE(this->Create("a", ir::SetKind::kNet, model::IpFamily::kV4, 7777).ok());
+    ASSERT_TRUE(this->Add("a", members).ok());
+    EXPECT_EQ(this->Members("a"), members);
+    ASSERT_TRUE(
+        this->Do(ipset::DeleteMembers{"a", ir::SetKind::kNet, model::IpFamily::kV4, members}).ok());
+    EXPECT_TRUE(this->Members("a").empty());
+    ASSERT_TRUE(this->Do(ipset::DestroySet{"a"}).ok());
+  }
+}
+
+TYPED_TEST_P(KernelSetsContract, NamesAMemberThatDidNotFitFarBehind) {
+  const ir::AddressSet big = ManyHosts(5000);
+  ASSERT_TRUE(this->Create("a", ir::SetKind::kNet, model::IpFamily::kV4, 4321).ok());
+  const absl::Status full = this->Add("a", {big.members.begin(), big.members.end()});
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << full;
+  EXPECT_THAT(std::string(full.message()), ::testing::HasSubstr("adding 10.0.16.225 of set a"));
+  EXPECT_EQ(this->Members("a").size(), 4321U);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(
+    KernelSetsContract, ShowsWhatWasWritten, HoldsVersionSix,
+    HoldsPortsOfEveryProtocolInBothFamilies, ReadsNothingForAMissingSetAndGoesOn, ListsNamesInOrder,
+    ToleratesAddsAndDeletesThatChangeNothing, NamesTheMemberThatDidNotFit, RefusesPrefixLengthZero,
+    RefusesASecondSetOfAName, RefusesNamesThatAreTooLong, TellsThatASetIsNotThere,
+    RefusesMembersOfAnotherKind, KeepsASetThatIsInUse, SwapsContentsWhileReferencesStayWithTheName,
+    RefusesASwapOfUnequalTypes, StopsAtTheFirstFailureAndRecovers,
+    HoldsInterfacesWithMarksInBothFamilies, RefusesInterfacesThatNoHostCanHave,
+    ListsHeadersWithSizes, ReadsLargeSetsInPortions, GivesUpAReadingForASwapOrADestroy,
+    WritesManyMembersAtEitherPace, NamesAMemberThatDidNotFitFarBehind);
 
 }  // namespace felix::testing

@@ -40,7 +40,7 @@ ir::AddressSet RandomSet(std::mt19937& random, std::uint32_t size, ir::SetKind k
 }
 
 std::set<ir::SetMember> KernelSetOf(const ir::AddressSet& set) {
-  const auto members = KernelMembers(set);
+  const auto members = KernelMembers(MemberSet(set));
   return {members.begin(), members.end()};
 }
 
@@ -63,7 +63,7 @@ Case RandomCase(std::mt19937& random) {
 // What the kernel holds for `old_set` before the plan.
 SetContent Before(const Case& c) {
   SetContent content = Content(kName, c.old_set, IpFamily::kV4, c.other_parameters ? 5000 : 65536);
-  content.members = KernelMembers(c.old_set);
+  content.members = KernelMembers(MemberSet(c.old_set));
   return content;
 }
 
@@ -76,7 +76,8 @@ TEST(PlannerProperty, EveryPlanReachesTheDesiredContentAndLeavesNoTemporary) {
     std::optional<SetContent> before;
     if (Below(random, 4) != 0) before = Before(c);
     if (before.has_value()) kernel.Put(*before);
-    const Target target{kName, IpFamily::kV4, 65536, &c.new_set};
+    const MemberSet desired(c.new_set);
+    const Target target{kName, IpFamily::kV4, 65536, &desired};
     const SetPlan plan = Plan(target, Compare(before, target), Removals::kNow, "cali4t0");
     ASSERT_TRUE(kernel.Execute(plan.operations).ok());
     EXPECT_EQ(kernel.Members(kName), KernelSetOf(c.new_set));
@@ -103,7 +104,8 @@ TEST(PlannerProperty, NoStepShowsLessThanBothOrMoreThanEither) {
     FakeKernelSets kernel;
     kernel.Put(Before(c));
     kernel.Reference(kName);  // a rule looks all the time: the set may never go away
-    const Target target{kName, IpFamily::kV4, 65536, &c.new_set};
+    const MemberSet desired(c.new_set);
+    const Target target{kName, IpFamily::kV4, 65536, &desired};
     const SetPlan plan = Plan(target, Compare(Before(c), target), Removals::kNow, "cali4t0");
     bool seen_new = false;
     kernel.OnStep([&] {
@@ -127,7 +129,8 @@ TEST(PlannerProperty, AnInterruptedPlanIsFinishedByTheNext) {
     const Case c = RandomCase(random);
     FakeKernelSets kernel;
     kernel.Put(Before(c));
-    const Target target{kName, IpFamily::kV4, 65536, &c.new_set};
+    const MemberSet desired(c.new_set);
+    const Target target{kName, IpFamily::kV4, 65536, &desired};
     const SetPlan plan = Plan(target, Compare(Before(c), target), Removals::kNow, "cali4t0");
     kernel.FailStep(1 + Below(random, 20), absl::UnavailableError("interrupted"));
     const bool interrupted = !kernel.Execute(plan.operations).ok();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <set>
 #include <string>
 
+#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -194,6 +196,94 @@ TEST_F(RegistryFaults, WaitsWithASetOfAnotherTypeThatRulesStillName) {
   kernel_.Release("cali40s:a");
   EXPECT_TRUE(registry_.ApplyUpserts(true).ok());
   EXPECT_EQ(kernel_.Members("cali40s:a"), Set({"10.0.0.1"}));
+}
+
+TEST_F(RegistryFaults, QuarantinesASetThatFailsThreeTimesInARow) {
+  Settle(NewSet(Key4("s:a"), NetSet({"10.0.0.1"})));
+  kernel_.BreakSet("cali40s:a");
+  registry_.Stage(ChangedSet(Key4("s:a"), Nets({"10.0.0.2"}), {}));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(registry_.ApplyUpserts(true).ok());
+    EXPECT_TRUE(registry_.quarantined().empty());
+  }
+  EXPECT_FALSE(registry_.ApplyUpserts(true).ok());
+  ASSERT_EQ(registry_.quarantined().size(), 1U);
+  EXPECT_THAT(registry_.failed_sets(), ElementsAre(Key4("s:a")));
+  kernel_.BreakSet("");
+  EXPECT_TRUE(registry_.ApplyUpserts(true).ok());
+  EXPECT_TRUE(registry_.quarantined().empty());
+  EXPECT_EQ(kernel_.Members("cali40s:a"), Set({"10.0.0.1", "10.0.0.2"}));
+}
+
+TEST_F(RegistryFaults, AHopelessSetHoldsUpNoOther) {
+  RegistryOptions hurried;
+  hurried.upsert_budget = std::chrono::milliseconds(0);
+  Registry registry(IpFamily::kV4, kernel_, hurried);
+  registry.Stage(NewSet(Key4("s:a"), NetSet({"10.0.0.1"})));
+  kernel_.FailStep(1, kBroken);
+  EXPECT_FALSE(registry.ApplyUpserts(true).ok());
+  registry.Stage(NewSet(Key4("s:b"), NetSet({"10.0.0.1"})));
+  registry.Stage(NewSet(Key4("s:c"), NetSet({"10.0.0.1"})));
+  ASSERT_TRUE(registry.ApplyUpserts(true).ok());
+  EXPECT_TRUE(kernel_.Exists("cali40s:b"));
+  EXPECT_TRUE(registry.upserts_pending());
+  EXPECT_THAT(registry.failed_sets(), ElementsAre(Key4("s:a"), Key4("s:c")));
+  ASSERT_TRUE(registry.ApplyUpserts(true).ok());
+  EXPECT_TRUE(kernel_.Exists("cali40s:c"));
+  EXPECT_FALSE(registry.upserts_pending());
+  ASSERT_TRUE(registry.ApplyUpserts(true).ok());
+  EXPECT_TRUE(kernel_.Exists("cali40s:a"));
+  EXPECT_FALSE(registry.dirty());
+}
+
+TEST_F(RegistryFaults, NamesATypeThatTheKernelLacks) {
+  kernel_.LackType("hash:ip,port");
+  ir::AddressSet ports;
+  ports.kind = ir::SetKind::kIpPort;
+  registry_.Stage(NewSet(Key4("n:ports"), ports));
+  registry_.Stage(NewSet(Key4("s:a"), NetSet({"10.0.0.1"})));
+  const absl::Status status = registry_.ApplyUpserts(true).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("hash:ip,port"));
+  EXPECT_TRUE(kernel_.Exists("cali40s:a"));
+}
+
+TEST_F(RegistryFaults, NamesTheFirstSetBeyondTheKernelsLimitAndLosesNothingElse) {
+  ir::DesiredDelta delta;
+  for (int i = 0; i < 66000; ++i) {
+    delta.new_sets.emplace(Key4(fmt::format("s:{:05}", i)), NetSet({"10.0.0.1"}));
+  }
+  RegistryOptions patient;
+  patient.upsert_budget = std::chrono::hours(1);
+  Registry registry(IpFamily::kV4, kernel_, patient);
+  registry.Stage(delta);
+  const absl::Status status = registry.ApplyUpserts(true).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("cali40s:65472"));
+  EXPECT_EQ(kernel_.Names().size(), FakeKernelSets::kMaxSets);
+  EXPECT_EQ(registry.failed_sets().size(), 66000U - FakeKernelSets::kMaxSets);
+  EXPECT_TRUE(kernel_.Exists("cali40s:65471"));
+}
+
+TEST_F(RegistryFaults, KeepsMessagesShortWhileATableWaits) {
+  std::vector<Pace> paces;
+  kernel_.OnStep([&] { paces.push_back(kernel_.pace()); });
+  registry_.Stage(NewSet(Key4("s:a"), NetSet({})));
+  ASSERT_TRUE(registry_.ApplyUpserts(true).ok());
+  registry_.Stage(NewSet(Key4("s:b"), NetSet({})));
+  ASSERT_TRUE(registry_.ApplyUpserts(false).ok());
+  EXPECT_THAT(paces, ElementsAre(Pace::kShort, Pace::kBulk));
+}
+
+TEST_F(RegistryFaults, AFailedRefreshIsTriedAgain) {
+  Settle(NewSet(Key4("s:a"), NetSet({"10.0.0.1"})));
+  kernel_.Vanish("cali40s:a");
+  registry_.Resync();
+  kernel_.FailNextList(kBroken);
+  EXPECT_EQ(registry_.ApplyUpserts(false).status(), kBroken);
+  EXPECT_TRUE(registry_.dirty());
+  ASSERT_TRUE(registry_.ApplyUpserts(false).ok());
+  EXPECT_TRUE(kernel_.Exists("cali40s:a"));
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ void ExpectKernelHolds(const FakeKernelSets& kernel, const ir::DesiredState& sta
     const std::string name = KernelSetName(key);
     names.push_back(name);
     ASSERT_TRUE(kernel.Exists(name)) << name;
-    const auto members = KernelMembers(set);
+    const auto members = KernelMembers(MemberSet(set));
     EXPECT_EQ(kernel.Members(name), std::set<ir::SetMember>(members.begin(), members.end()))
         << name;
   }
@@ -91,13 +91,13 @@ TEST(RegistryProperty, WhateverFailsTheKernelEndsWithWhatIsDesired) {
       }
       if (Below(random, 8) == 0) {
         Meddle(random, kernel);
-        registry.Resync();
+        registry.ForgetKernel();
       }
       static_cast<void>(registry.ApplyUpserts(Below(random, 2) == 0));  // faults are the point
       if (Below(random, 2) == 0) static_cast<void>(registry.ApplyRemovals());
     }
     kernel.FailStep(1000000, absl::OkStatus());
-    registry.Resync();
+    registry.ForgetKernel();
     ASSERT_TRUE(registry.ApplyUpserts(false).ok());
     ASSERT_TRUE(registry.ApplyRemovals().ok());
     EXPECT_FALSE(registry.dirty());

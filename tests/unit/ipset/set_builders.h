@@ -11,6 +11,7 @@
 #include "compiler/ir/address_set.h"
 #include "compiler/ir/desired_state.h"
 #include "ipset/kernel_sets.h"
+#include "ipset/member_set.h"
 #include "ipset/registry.h"
 #include "model/address.h"
 #include "model/port.h"
@@ -88,6 +89,7 @@ inline ipset::SetContent Content(std::string name, const ir::AddressSet& set,
   content.header.family = family;
   content.header.hash_size = 1024;
   content.header.max_members = max_members;
+  content.header.size = static_cast<std::uint32_t>(set.members.size());
   content.members.assign(set.members.begin(), set.members.end());
   return content;
 }
