@@ -64,6 +64,25 @@ void Emitter::RemoveHook(const ir::HookKey& key) {
   staged_hooks_.insert_or_assign(key, std::nullopt);
 }
 
+void Emitter::SetLocalAddresses(const std::string& interface_name,
+                                absl::btree_set<ir::LocalAddress> addresses) {
+  staged_addresses_.insert_or_assign(interface_name, std::move(addresses));
+}
+
+void Emitter::FlushLocalAddresses(ir::DesiredDelta& delta) {
+  for (const auto& [interface_name, addresses] : staged_addresses_) {
+    const auto& emitted = emitted_.local_addresses;
+    for (auto known = emitted.lower_bound({interface_name, {}});
+         known != emitted.end() && known->interface_name == interface_name; ++known) {
+      if (!addresses.contains(*known)) delta.removed_local_addresses.insert(*known);
+    }
+    for (const ir::LocalAddress& local : addresses) {
+      if (!emitted.contains(local)) delta.new_local_addresses.insert(local);
+    }
+  }
+  staged_addresses_.clear();
+}
+
 void Emitter::Flush(ir::DesiredDelta& delta) {
   for (auto& [key, chain] : staged_) {
     const auto before = emitted_.chains.find(key);
@@ -90,6 +109,7 @@ void Emitter::Flush(ir::DesiredDelta& delta) {
     }
   }
   staged_hooks_.clear();
+  FlushLocalAddresses(delta);
 }
 
 }  // namespace felix::compiler

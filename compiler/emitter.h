@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 
 #include "compiler/ir/desired_state.h"
@@ -13,10 +14,10 @@
 
 namespace felix::compiler {
 
-// Collects rendered chains and yields, per flush, how they changed. A rendering equal to what was
-// emitted before is dropped here, so back ends only hear of real changes. It also guards names: if
-// two owners render a chain of one name (their shortened names met), neither gets it; the chain
-// drops until one of them goes.
+// Collects rendered chains, and who has which address, and yields, per flush, how they changed. A
+// rendering equal to what was emitted before is dropped here, so back ends only hear of real
+// changes. It also guards names: if two owners render a chain of one name (their shortened names
+// met), neither gets it; the chain drops until one of them goes.
 class Emitter {
  public:
   // `emitted` is the state after all earlier flushes; it must outlive this.
@@ -24,6 +25,9 @@ class Emitter {
 
   void SetChain(const ir::ChainKey& key, const std::string& owner, ir::Chain chain);
   void RemoveChain(const ir::ChainKey& key, const std::string& owner);
+  // All addresses of that interface.
+  void SetLocalAddresses(const std::string& interface_name,
+                         absl::btree_set<ir::LocalAddress> addresses);
   void SetHook(const ir::HookKey& key, std::vector<ir::Rule> rules);
   void RemoveHook(const ir::HookKey& key);
 
@@ -35,6 +39,7 @@ class Emitter {
 
   void Stage(const ir::ChainKey& key, std::optional<ir::Chain> chain);
 
+  void FlushLocalAddresses(ir::DesiredDelta& delta);
   [[nodiscard]] ir::Chain CurrentChain(const ir::ChainKey& key) const;
 
   const ir::DesiredState& emitted_;
@@ -43,6 +48,7 @@ class Emitter {
   absl::btree_map<ir::ChainKey, Claims> clashes_;          // names with two or more
   absl::btree_map<ir::ChainKey, std::optional<ir::Chain>> staged_;
   absl::btree_map<ir::HookKey, std::optional<std::vector<ir::Rule>>> staged_hooks_;
+  absl::btree_map<std::string, absl::btree_set<ir::LocalAddress>> staged_addresses_;
 };
 
 }  // namespace felix::compiler

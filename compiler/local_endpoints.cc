@@ -68,6 +68,18 @@ std::optional<LocalEndpoints::Shapes> LocalEndpoints::ShapesOf(const Local& loca
   return shapes;
 }
 
+void LocalEndpoints::EmitAddresses(const std::string& interface_name,
+                                   const model::WorkloadEndpoint* endpoint) {
+  absl::btree_set<ir::LocalAddress> addresses;
+  for (const RenderContext& context : contexts_) {
+    if (endpoint == nullptr) break;
+    for (const model::IpAddress& address : endpoint->addresses) {
+      if (address.family() == context.family) addresses.insert({interface_name, address});
+    }
+  }
+  emitter_.SetLocalAddresses(interface_name, std::move(addresses));
+}
+
 void LocalEndpoints::FlushInterface(const std::string& interface_name) {
   const auto claim = claims_.find(interface_name);
   const bool wanted = claim != claims_.end();
@@ -76,6 +88,7 @@ void LocalEndpoints::FlushInterface(const std::string& interface_name) {
     ++stats_.endpoints_resolved;
     const bool last = IsPlanted(Fault::kInterfaceGoesToLastClaim);
     const Local& local = endpoints_.at(last ? *claim->second.rbegin() : *claim->second.begin());
+    EmitAddresses(interface_name, &local.endpoint);
     shapes = ShapesOf(local);
     for (const Direction direction : kDirections) {
       std::string shape_chain;
@@ -105,6 +118,7 @@ void LocalEndpoints::FlushInterface(const std::string& interface_name) {
     return;
   }
   if (rendered == rendered_.end()) return;
+  EmitAddresses(interface_name, nullptr);
   rendered_.erase(rendered);
   dispatch_.Remove(interface_name);
   for (const Direction direction : kDirections) {

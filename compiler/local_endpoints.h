@@ -45,6 +45,7 @@ class LocalEndpoints {
   };
   using Shapes = std::array<Shape, 2>;  // by direction
 
+  void EmitAddresses(const std::string& interface_name, const model::WorkloadEndpoint* endpoint);
   void FlushInterface(const std::string& interface_name);
   [[nodiscard]] std::optional<Shapes> ShapesOf(const Local& local) const;
   void FlushDispatch(Direction direction, const absl::btree_set<std::string>& dirty);

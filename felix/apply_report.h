@@ -37,7 +37,8 @@ struct ApplyReport {
   std::uint64_t chains_deleted = 0;
   std::uint64_t rules_written = 0;
   std::uint64_t rules_deleted = 0;
-  std::uint64_t commits = 0;  // tables written
+  std::uint64_t flows_removed = 0;  // connections of addresses that left
+  std::uint64_t commits = 0;        // tables written
   // What others had changed and was undone: "ipv4 filter: chain cali-x was deleted".
   std::vector<std::string> drift;
   std::chrono::microseconds sets_time{};

@@ -280,6 +280,8 @@ Config Config::Resolve(const ConfigSources& sources) {
   config.datastore_type = read.Text("DatastoreType");
   config.iptables_refresh_interval = read.Duration("IptablesRefreshInterval", 1);
   config.ipsets_refresh_interval = read.Duration("IpsetsRefreshInterval", 1);
+  config.interface_refresh_interval = read.Duration("InterfaceRefreshInterval", 1);
+  config.interface_exclude = read.Text("InterfaceExclude");
   config.max_ipset_size = read.Integer<std::uint32_t>("MaxIpsetSize");
   config.iptables_lock_path = read.Text("IptablesLockFilePath");
   config.iptables_lock_timeout = read.Duration("IptablesLockTimeoutSecs", 1);

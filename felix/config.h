@@ -64,8 +64,10 @@ struct Config {
   std::string etcd_cert_file;
   std::string etcd_key_file;
   std::string datastore_type;
-  std::chrono::microseconds iptables_refresh_interval{};  // 0: never
-  std::chrono::microseconds ipsets_refresh_interval{};    // 0: never
+  std::chrono::microseconds iptables_refresh_interval{};   // 0: never
+  std::chrono::microseconds ipsets_refresh_interval{};     // 0: never
+  std::chrono::microseconds interface_refresh_interval{};  // 0: never
+  std::string interface_exclude;                           // InterfacePatterns
   std::uint32_t max_ipset_size = 0;
   std::string iptables_lock_path;
   std::chrono::microseconds iptables_lock_timeout{};  // 0: built-in

@@ -18,6 +18,7 @@ enum class ParameterType : std::uint8_t {
   kOneOf,          // any case; `detail` lists the canonical spellings, separated by commas
   kMarkMask,       // unsigned 32 bits, at least four of them set
   kInterfaceList,  // names or prefixes, separated by commas
+  kNamePatterns,   // as InterfacePatterns has them; empty: none
   kHostname,
   kInterface,      // one name, or a prefix and +; empty: none
   kRate,           // packets per unit: 10/minute; empty: no limit

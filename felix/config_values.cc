@@ -18,6 +18,7 @@
 #include "compiler/ir/match.h"
 #include "felix/config_parameters.h"
 #include "felix/failsafe_ports.h"
+#include "felix/interface_patterns.h"
 #include "model/address.h"
 #include "model/base/check.h"
 #include "model/base/status_macros.h"
@@ -126,6 +127,13 @@ absl::StatusOr<std::string> ParseInterfaceList(std::string_view text) {
   return std::string(text);
 }
 
+absl::StatusOr<std::string> ParseInterfacePatterns(std::string_view text) {
+  if (!InterfacePatterns::Parse(text).ok()) {
+    return Bad("names of interfaces, or regular expressions between slashes, separated by commas");
+  }
+  return std::string(text);
+}
+
 absl::StatusOr<std::string> ParseHostname(std::string_view text) {
   if (!IsOneOfCharacters(text, "_.-")) {
     return Bad("a host name of letters, digits, dots, dashes and underscores");
@@ -182,6 +190,7 @@ absl::StatusOr<std::string> ZeroOf(const Parameter& parameter) {
     case ParameterType::kMillis:
       return std::string("0");
     case ParameterType::kInterface:
+    case ParameterType::kNamePatterns:
     case ParameterType::kRate:
     case ParameterType::kPortRange:
     case ParameterType::kIpv4Address:
@@ -219,6 +228,8 @@ absl::StatusOr<std::string> ParseParameterValue(const Parameter& parameter, std:
       return ParseMarkMask(text);
     case ParameterType::kInterfaceList:
       return ParseInterfaceList(text);
+    case ParameterType::kNamePatterns:
+      return ParseInterfacePatterns(text);
     case ParameterType::kHostname:
       return ParseHostname(text);
     case ParameterType::kInterface:

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
@@ -45,6 +47,26 @@ absl::Status NoDatastore(const Config& config) {
   return absl::UnimplementedError(fmt::format(
       "datastore type {} is not supported by this build (give --datastore file:DIR or etcd:URL)",
       type.value));
+}
+
+netlink::InterfaceMonitor::Options InterfaceOptionsOf(const Config& config) {
+  return {.workload_prefixes = config.compiler.interface_prefixes,
+          .exclude = config.interface_exclude,
+          .refresh_interval = config.interface_refresh_interval};
+}
+
+void LogInterface(const model::Update& update) {
+  if (!spdlog::should_log(spdlog::level::debug)) return;
+  const std::string key = model::ToString(update.key);
+  if (!update.value) {
+    spdlog::debug("{} is gone", key);
+    return;
+  }
+  std::string addresses;
+  for (const model::IpAddress& address : std::get<model::Interface>(*update.value).addresses) {
+    addresses += " " + address.ToString();
+  }
+  spdlog::debug("{} has{}", key, addresses.empty() ? " no addresses" : addresses);
 }
 
 bool IsTransient(const ApplyReport& report) {
@@ -110,6 +132,7 @@ Daemon::Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
       engine_(clock, std::move(sources), OpenKernelFor),
       log_settings_(LogSettingsOf(engine_.config())),
       failure_log_(clock),
+      interfaces_(clock, InterfaceOptionsOf(engine_.config())),
       arrivals_(clock, queue_),
       source_(std::move(source)) {}
 
@@ -118,9 +141,9 @@ Daemon::~Daemon() {
 }
 
 void Daemon::Wait(std::optional<Clock::TimePoint> until) {
-  std::array<pollfd, 3> watched = {pollfd{queue_.event_fd(), POLLIN, 0},
-                                   pollfd{signals_.fd(), POLLIN, 0},
-                                   pollfd{engine_.watch_fd(), POLLIN, 0}};
+  std::array<pollfd, 4> watched = {
+      pollfd{queue_.event_fd(), POLLIN, 0}, pollfd{interfaces_.fd(), POLLIN, 0},
+      pollfd{signals_.fd(), POLLIN, 0}, pollfd{engine_.watch_fd(), POLLIN, 0}};
   if (!until) {
     static_cast<void>(ppoll(watched.data(), watched.size(), nullptr, nullptr));  // or a signal
     return;
@@ -131,14 +154,28 @@ void Daemon::Wait(std::optional<Clock::TimePoint> until) {
   static_cast<void>(ppoll(watched.data(), watched.size(), &timeout, nullptr));  // as above
 }
 
+void Daemon::HearInterfaces() {
+  interfaces_.SetOptions(InterfaceOptionsOf(engine_.config()));
+  std::vector<model::Update> updates = interfaces_.Read();
+  if (updates.empty()) return;
+  for (const model::Update& update : updates) LogInterface(update);
+  engine_.NoteArrival(clock_.Now());
+  engine_.OnUpdates(std::move(updates));
+}
+
 void Daemon::Hear() {
+  HearInterfaces();
   if (const std::optional<Clock::TimePoint> arrival = arrivals_.Take()) {
     engine_.NoteArrival(*arrival);
   }
   datastore::UpdateQueue::Pending pending = queue_.Drain();
   for (auto& [id, refusal] : pending.refusals) engine_.OnRefusal(id, std::move(refusal));
   if (!pending.updates.empty()) engine_.OnUpdates(std::move(pending.updates));
-  if (pending.in_sync_marks != 0) engine_.OnInSync();
+  datastore_complete_ = datastore_complete_ || pending.in_sync_marks != 0;
+  if (datastore_complete_ && interfaces_.in_sync()) {
+    engine_.OnInSync();
+    datastore_complete_ = false;
+  }
   if (!pending.source_status.ok()) engine_.OnLost(pending.source_status);
 }
 
@@ -165,6 +202,7 @@ void Daemon::Reload() {
   log_settings_ = {};
   ReopenLogIfChanged();
   engine_.Resync();
+  interfaces_.Resync();
   source_->Resync();
 }
 
@@ -178,6 +216,26 @@ void Daemon::LogSourceIfChanged() {
     spdlog::warn("the datastore cannot be read, what is known stays in force: {}",
                  ToStd(status.message()));
   }
+}
+
+void Daemon::LogInterfacesIfChanged() {
+  const absl::Status& status = interfaces_.status();
+  if (status == logged_interfaces_status_) return;
+  logged_interfaces_status_ = status;
+  if (status.ok()) {
+    spdlog::info("the interfaces of this host can be read again");
+  } else {
+    spdlog::error("the interfaces of this host cannot be read, {}: {}",
+                  interfaces_.in_sync() ? "what is known of them stays" : "nothing is applied yet",
+                  ToStd(status.message()));
+  }
+}
+
+std::optional<Clock::TimePoint> Daemon::NextDue() const {
+  const std::optional<Clock::TimePoint> apply = engine_.NextDue();
+  const std::optional<Clock::TimePoint> interfaces = interfaces_.NextDue();
+  if (!apply || !interfaces) return apply ? apply : interfaces;
+  return std::min(*apply, *interfaces);
 }
 
 void Daemon::ReopenLogIfChanged() {
@@ -196,11 +254,12 @@ absl::Status Daemon::Run() {
   while (HearSignals()) {
     Hear();
     LogSourceIfChanged();
+    LogInterfacesIfChanged();
     const std::uint64_t applies = engine_.applies();
     FELIX_RETURN_IF_ERROR(engine_.Step());
     if (engine_.applies() != applies) failure_log_.Hear(engine_.last_outcome()->report);
     ReopenLogIfChanged();
-    Wait(engine_.NextDue());
+    Wait(NextDue());
   }
   return absl::OkStatus();
 }
@@ -211,6 +270,11 @@ absl::StatusOr<bool> Daemon::OnceRound(Clock::TimePoint start, OnceFigures& figu
   const bool was_in_sync = figures.read_time != microseconds::zero();
   if (!engine_.in_sync()) {
     const absl::Status& lost = engine_.source_status();
+    const absl::Status& unread = interfaces_.status();
+    if (!unread.ok() && !absl::IsAborted(unread)) {
+      return absl::Status(unread.code(), ToAbsl(fmt::format("cannot read the interfaces: {}",
+                                                            ToStd(unread.message()))));
+    }
     if (lost.ok()) return false;
     return absl::Status(
         lost.code(), ToAbsl(fmt::format("cannot read the datastore: {}", ToStd(lost.message()))));
@@ -244,7 +308,7 @@ absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
                  engine_.graph().store().size());
     }
     const Clock::TimePoint latest = std::min(deadline, say_something);
-    Wait(std::min(engine_.NextDue().value_or(latest), latest));
+    Wait(std::min(NextDue().value_or(latest), latest));
   }
   figures.total_time = clock_.Now() - start;
   for (const auto& [kind, count] : source_->IgnoredKinds()) figures.ignored[kind] = count;
@@ -252,8 +316,9 @@ absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
 }
 
 absl::Status Daemon::TooLate(std::chrono::seconds timeout) const {
-  const std::string state = engine_.last_outcome() ? Describe(engine_.last_outcome()->report)
-                                                   : "the datastore is not complete";
+  const std::string state = engine_.last_outcome()  ? Describe(engine_.last_outcome()->report)
+                            : interfaces_.in_sync() ? "the datastore is not complete"
+                                                    : "the interfaces could not be read";
   return absl::DeadlineExceededError(
       fmt::format("gave up after {} s (--once-timeout allows more): {}", timeout.count(), state));
 }

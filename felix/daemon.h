@@ -17,6 +17,7 @@
 #include "felix/engine.h"
 #include "felix/failure_log.h"
 #include "felix/log.h"
+#include "felix/netlink/interface_monitor.h"
 #include "felix/once_report.h"
 #include "felix/signals.h"
 
@@ -44,7 +45,8 @@ void UseLockFile(const Config& config);
 [[nodiscard]] LogSettings LogSettingsOf(const Config& config);
 
 // The program: a source on its thread, a queue, and the engine on the calling thread, with the
-// signals. Builds them in this order, ends them in reverse. Ending leaves the kernel as it is.
+// signals and the interfaces of the host. Builds them in this order, ends them in reverse. Ending
+// leaves the kernel as it is.
 class Daemon {
  public:
   // Errors: no usable datastore address.
@@ -66,14 +68,17 @@ class Daemon {
   Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
          std::unique_ptr<datastore::Source> source);
 
-  // Waits for the queue, a signal, another program at the tables, or `until`.
+  // Waits for the queue, the interfaces, a signal, another program at the tables, or `until`.
   void Wait(std::optional<Clock::TimePoint> until);
   void Hear();
+  void HearInterfaces();
   // False if the process is to end.
   bool HearSignals();
   void Reload();
   void ReopenLogIfChanged();
   void LogSourceIfChanged();
+  void LogInterfacesIfChanged();
+  [[nodiscard]] std::optional<Clock::TimePoint> NextDue() const;
   // One turn of a single run; true if everything is applied.
   absl::StatusOr<bool> OnceRound(Clock::TimePoint start, OnceFigures& figures);
   [[nodiscard]] absl::Status TooLate(std::chrono::seconds timeout) const;
@@ -85,6 +90,9 @@ class Daemon {
   LogSettings log_settings_;
   FailureLog failure_log_;
   absl::Status logged_source_status_;
+  netlink::InterfaceMonitor interfaces_;
+  absl::Status logged_interfaces_status_;
+  bool datastore_complete_ = false;  // and the engine was not told yet
   datastore::UpdateQueue queue_;
   ArrivalSink arrivals_;
   std::unique_ptr<datastore::Source> source_;

@@ -122,6 +122,7 @@ void Dataplane::KeepPresentTables() {
 }
 
 void Dataplane::Stage(const ir::DesiredDelta& delta) {
+  departures_.Stage(delta);
   for (const std::unique_ptr<Family>& family : families_) {
     absl::btree_set<ir::Table> tables;
     InsertTables(delta.chains, family->family, tables);
@@ -229,6 +230,7 @@ absl::StatusOr<std::vector<std::string>> Dataplane::DryRun() {
 ApplyReport Dataplane::Apply() {
   if (look_for_tables_) KeepPresentTables();
   ApplyReport report;
+  ForgetFlows(report);
   for (const std::unique_ptr<Family>& family : families_) {
     if (IsOn(*family)) ApplyFamily(*family, report);
   }
@@ -244,6 +246,25 @@ ApplyReport Dataplane::Apply() {
     }
   }
   return report;
+}
+
+void Dataplane::ForgetFlows(ApplyReport& report) {
+  for (const std::unique_ptr<Family>& family : families_) {
+    const absl::btree_set<model::IpAddress> addresses = departures_.Of(family->family);
+    if (addresses.empty()) continue;
+    if (IsOn(*family)) {
+      const auto removed = kernel_.ForgetFlows(family->family, addresses);
+      if (!removed.ok()) {
+        // Holding back the rules would leave more open than these connections do.
+        report.failures.push_back({fmt::format("end the {} connections of addresses that left",
+                                               FamilyName(family->family)),
+                                   removed.status()});
+        continue;
+      }
+      report.flows_removed += *removed;
+    }
+    departures_.Forget(addresses);
+  }
 }
 
 void Dataplane::ApplyFamily(Family& family, ApplyReport& report) {

@@ -12,6 +12,7 @@
 #include "compiler/ir/desired_state.h"
 #include "felix/apply_loop.h"
 #include "felix/apply_report.h"
+#include "felix/departures.h"
 #include "felix/host_kernel.h"
 #include "ipset/registry.h"
 #include "iptables/table.h"
@@ -27,6 +28,8 @@ struct DataplaneOptions {
 
 // Brings the kernel to the desired state: the only code that knows both sets and rules. Rules name
 // sets, so within a family sets come first, then tables, and what no rule names any more goes last.
+// Before all of that go the connections of addresses that left: rules excuse what is established,
+// so a new owner would take over what the former one was allowed.
 // A failure stays where it is: a table that names a set which failed waits, a chain that the kernel
 // refuses is closed, all else proceeds, and the next Apply does what is left. The filter tables are
 // always kept; the other tables are swept of what an older version left in them, if they exist.
@@ -63,6 +66,7 @@ class Dataplane final : public Applier {
 
   void KeepTable(Family& family, ir::Table table);
   void KeepPresentTables();
+  void ForgetFlows(ApplyReport& report);
   void ApplyFamily(Family& family, ApplyReport& report);
   void ApplyUpserts(Family& family, ApplyReport& report);
   // True if all tables of the family are as desired.
@@ -78,6 +82,7 @@ class Dataplane final : public Applier {
   bool only_present_tables_ = false;  // while removing everything
   bool look_for_tables_ = true;
   absl::btree_map<ir::SetKey, std::string> unusable_sets_;
+  Departures departures_;
   std::vector<std::unique_ptr<Family>> families_;  // IPv4, then IPv6
 };
 

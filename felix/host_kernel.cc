@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 
+#include "felix/netlink/conntrack.h"
 #include "ipset/libipset_sets.h"
 #include "iptables/libiptc_table.h"
 #include "iptables/set_index.h"
@@ -54,12 +55,18 @@ class SystemKernel final : public HostKernel {
 
   LockWatch* lock_watch() override { return &lock_watch_; }
 
+  absl::StatusOr<std::uint64_t> ForgetFlows(
+      model::IpFamily family, const absl::btree_set<model::IpAddress>& addresses) override {
+    return conntrack_.Forget(family, addresses);
+  }
+
  private:
   std::unique_ptr<ipset::LibipsetSets> sets_;
   iptables::SetIndexes indexes_;
   iptables::XtablesLock::Options lock_;
   iptables::TableOutlineReader outlines_;
   LockWatch lock_watch_{iptables::XtablesLock::Path()};
+  netlink::Conntrack conntrack_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/status/statusor.h"
 
 #include "compiler/ir/desired_state.h"
@@ -37,6 +38,10 @@ class HostKernel {
                                                          ir::Table table) = 0;
   // What watches the lock of the tables; null where there is no such lock.
   virtual LockWatch* lock_watch() = 0;
+  // Ends the connections of these addresses, in either direction, in the eyes of connection
+  // tracking. How many there were.
+  virtual absl::StatusOr<std::uint64_t> ForgetFlows(
+      model::IpFamily family, const absl::btree_set<model::IpAddress>& addresses) = 0;
 };
 
 struct HostKernelOptions {

@@ -96,7 +96,8 @@ std::string_view BaseChainName(BaseChain chain) {
 
 bool DesiredDelta::empty() const {
   return new_sets.empty() && changed_sets.empty() && removed_sets.empty() && chains.empty() &&
-         removed_chains.empty() && hooks.empty() && removed_hooks.empty();
+         removed_chains.empty() && hooks.empty() && removed_hooks.empty() &&
+         new_local_addresses.empty() && removed_local_addresses.empty();
 }
 
 void Apply(const DesiredDelta& delta, DesiredState& state) {
@@ -110,6 +111,8 @@ void Apply(const DesiredDelta& delta, DesiredState& state) {
   }
   ApplyWhole(delta.chains, delta.removed_chains, state.chains);
   ApplyWhole(delta.hooks, delta.removed_hooks, state.hooks);
+  for (const LocalAddress& gone : delta.removed_local_addresses) state.local_addresses.erase(gone);
+  state.local_addresses.insert(delta.new_local_addresses.begin(), delta.new_local_addresses.end());
 }
 
 DesiredDelta Diff(const DesiredState& from, const DesiredState& to) {
@@ -129,6 +132,13 @@ DesiredDelta Diff(const DesiredState& from, const DesiredState& to) {
       });
   DiffWhole(from.chains, to.chains, delta.chains, delta.removed_chains);
   DiffWhole(from.hooks, to.hooks, delta.hooks, delta.removed_hooks);
+  std::set_difference(to.local_addresses.begin(), to.local_addresses.end(),
+                      from.local_addresses.begin(), from.local_addresses.end(),
+                      std::inserter(delta.new_local_addresses, delta.new_local_addresses.end()));
+  std::set_difference(
+      from.local_addresses.begin(), from.local_addresses.end(), to.local_addresses.begin(),
+      to.local_addresses.end(),
+      std::inserter(delta.removed_local_addresses, delta.removed_local_addresses.end()));
   return delta;
 }
 

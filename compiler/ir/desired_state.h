@@ -45,12 +45,22 @@ struct HookKey {
   friend auto operator<=>(const HookKey&, const HookKey&) = default;
 };
 
+// An address of a container of this host, at its interface. No part of the packet filter: who has
+// an address decides whose the connections are that connection tracking knows for it.
+struct LocalAddress {
+  std::string interface_name;
+  model::IpAddress address;
+
+  friend auto operator<=>(const LocalAddress&, const LocalAddress&) = default;
+};
+
 // Everything that this host's packet filter should hold. Ordered containers on purpose: the same
 // state is the same bytes.
 struct DesiredState {
   absl::btree_map<SetKey, AddressSet> sets;
   absl::btree_map<ChainKey, Chain> chains;
   absl::btree_map<HookKey, std::vector<Rule>> hooks;
+  absl::btree_set<LocalAddress> local_addresses;
 
   bool operator==(const DesiredState&) const = default;
 };
@@ -71,6 +81,8 @@ struct DesiredDelta {
   absl::btree_set<ChainKey> removed_chains;
   absl::btree_map<HookKey, std::vector<Rule>> hooks;  // new or changed, whole
   absl::btree_set<HookKey> removed_hooks;
+  absl::btree_set<LocalAddress> new_local_addresses;
+  absl::btree_set<LocalAddress> removed_local_addresses;
 
   [[nodiscard]] bool empty() const;
   bool operator==(const DesiredDelta&) const = default;

@@ -220,6 +220,10 @@ std::string Print(const DesiredState& state) {
   std::string text;
   for (const model::IpFamily family : model::kIpFamilies) {
     std::string section;
+    for (const LocalAddress& local : state.local_addresses) {
+      if (local.address.family() != family) continue;
+      section += fmt::format("local {} {}\n", local.interface_name, local.address.ToString());
+    }
     AppendSets(state, family, section);
     for (const Table table : {Table::kRaw, Table::kMangle, Table::kNat, Table::kFilter}) {
       AppendTable(state, family, table, section);

@@ -35,7 +35,9 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
 const std::map<std::string, std::set<std::string>> kOnlyIn = {
     {"libiptc/", {"iptables/libiptc_table.cc"}},
     {"libipset/", {"ipset/libipset_sets.cc"}},
-    {"libmnl/", {"ipset/member_writer.cc", "ipset/netlink_attributes.h", "ipset/set_reader.cc"}},
+    {"libmnl/",
+     {"ipset/member_writer.cc", "ipset/netlink_attributes.h", "ipset/set_reader.cc",
+      "felix/netlink"}},
     {"yaml-cpp/", {"datastore"}},
     {"openssl/", {"model/base/hash.cc"}},
     {"boost/", {"datastore/etcd"}},

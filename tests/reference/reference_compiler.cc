@@ -194,6 +194,12 @@ class FamilyCompiler {
 
   void CompileWorkloads() {
     const auto local = LocalByInterface(store_, context_.options);
+    for (const auto& [name, endpoint] : local) {
+      for (const model::IpAddress& address : endpoint.addresses) {
+        if (address.family() != context_.family) continue;
+        state_.local_addresses.insert({name, address});
+      }
+    }
     for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
       std::vector<std::string> names;
       std::set<compiler::Shape> shapes;

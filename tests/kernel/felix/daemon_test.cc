@@ -44,6 +44,20 @@ TEST_F(DaemonTest, LeavesItsRulesWhenToldToStop) {
   }
 }
 
+TEST_F(DaemonTest, FollowsTheInterfacesOfTheHostFromBeforeItsFirstApply) {
+  FelixDaemon daemon(netns, resources.address(), {"--log-level", "debug"});
+  ASSERT_TRUE(WaitForApply(daemon)) << daemon.Log();
+  const std::string log = daemon.Log();
+  EXPECT_LT(log.find("interface lo has 127.0.0.1 ::1"), log.find("applied objects=")) << log;
+  netns.Shell(
+      "ip link add eth0 type veth peer name cali7 && ip address add 10.1.2.3/24 dev eth0 && "
+      "ip link set eth0 name lan");
+  EXPECT_TRUE(WaitUntil([&] {
+    return daemon.Log().find("interface lan has 10.1.2.3") != std::string::npos;
+  })) << daemon.Log();
+  EXPECT_THAT(daemon.Log(), Not(HasSubstr("interface cali7")));
+}
+
 TEST_F(DaemonTest, AdoptsWhatItsPredecessorLeft) {
   {
     FelixDaemon daemon(netns, resources.address());

@@ -175,6 +175,35 @@ TEST_F(EstablishedFlow, IsShutWhileTheEndpointIsAdministrativelyDown) {
   ExpectRightfulPacketsPass();
 }
 
+TEST_F(EstablishedFlow, IsNewAgainToAnotherContainerThatGetsTheAddress) {
+  // A listener's view of the same flows: packets of container 2 with the addresses of container 1.
+  tester_->router().Run([&] {
+    graph_.OnUpdates(std::vector<model::Update>{
+        {testing::EndpointId("one"), std::nullopt},
+        {testing::EndpointId("two"), testing::Endpoint("cali2", {"10.0.0.1", "fd00::1"})},
+    });
+    dataplane_->Stage(graph_.Flush());
+    const ApplyReport report = dataplane_->Apply();
+    EXPECT_TRUE(report.ok());
+    EXPECT_EQ(report.flows_removed, Flows().size());
+  });
+  std::vector<Packet> packets;
+  for (const Flow& flow : Flows()) packets.push_back(By(flow, "cali2"));
+  Expect(false, packets);
+}
+
+TEST_F(EstablishedFlow, IsLeftAloneIfTheEndpointIsReplacedAtItsInterface) {
+  tester_->router().Run([&] {
+    graph_.OnUpdates(std::vector<model::Update>{
+        {testing::EndpointId("one"), std::nullopt},
+        {testing::EndpointId("another"), EndpointOne(true)},
+    });
+    dataplane_->Stage(graph_.Flush());
+    EXPECT_EQ(dataplane_->Apply().flows_removed, 0U);
+  });
+  ExpectRightfulPacketsPass();
+}
+
 TEST_F(EstablishedFlow, IsShutOnceTheEndpointIsRemoved) {
   Change({testing::EndpointId("one"), std::nullopt});
   for (const Flow& flow : Flows()) Expect(false, RightfulPackets(flow));

@@ -38,6 +38,7 @@ class PoolsTest : public ::testing::Test {
   std::string Translations() {
     static_cast<void>(graph_.Flush());
     ir::DesiredState state = graph_.desired();
+    state.local_addresses.clear();
     absl::erase_if(state.chains,
                    [](const auto& entry) { return entry.first.table != ir::Table::kNat; });
     absl::erase_if(state.hooks,

@@ -270,6 +270,70 @@ TEST_F(DataplaneTest, LooksOnlyIntoOtherTablesThatExist) {
   EXPECT_EQ(host.table(IpFamily::kV4, ir::Table::kRaw).opens(), 1);
 }
 
+class DeparturesTest : public DataplaneTest {
+ protected:
+  void SetUp() override {
+    host.forget_flows = [this](IpFamily family, const absl::btree_set<model::IpAddress>& gone) {
+      for (const model::IpAddress& address : gone) forgotten.push_back(address.ToString());
+      rules_were_there = rules_were_there || host.HasChain(family, "cali-x");
+      return answer;
+    };
+  }
+  static ir::LocalAddress At(const std::string& interface_name, std::uint32_t address) {
+    return {interface_name, model::IpAddress::V4(address)};
+  }
+
+  std::vector<std::string> forgotten;
+  bool rules_were_there = false;
+  absl::StatusOr<std::uint64_t> answer = 1;
+};
+
+TEST_F(DeparturesTest, LoseTheirConnectionsBeforeRulesOfANewOwnerAreWritten) {
+  ir::DesiredState before;
+  before.local_addresses = {At("cali1", 1), At("cali2", 2)};
+  Stage(before);
+  EXPECT_EQ(dataplane.Apply().flows_removed, 0U);
+  ir::DesiredState after = BothFamilies();
+  after.local_addresses = {At("cali9", 1), At("cali2", 2)};
+  Stage(after);
+  EXPECT_EQ(dataplane.Apply().flows_removed, 1U);
+  EXPECT_EQ(forgotten, std::vector<std::string>{"0.0.0.1"});
+  EXPECT_FALSE(rules_were_there);
+  EXPECT_TRUE(host.HasChain(IpFamily::kV4, "cali-x"));
+  dataplane.Apply();
+  EXPECT_EQ(forgotten.size(), 1U) << "once";
+}
+
+TEST_F(DeparturesTest, AreNoneIfTheAddressIsBackBeforeTheApply) {
+  ir::DesiredState state;
+  state.local_addresses = {At("cali1", 1)};
+  Stage(state);
+  dataplane.Apply();
+  Stage({});
+  Stage(state);
+  dataplane.Apply();
+  EXPECT_TRUE(forgotten.empty());
+}
+
+TEST_F(DeparturesTest, DoNotHoldBackRulesIfTheirConnectionsCannotBeEnded) {
+  ir::DesiredState before;
+  before.local_addresses = {At("cali1", 1)};
+  Stage(before);
+  dataplane.Apply();
+  answer = absl::FailedPreconditionError("not supported by the kernel");
+  Stage(BothFamilies());
+  const ApplyReport report = dataplane.Apply();
+  EXPECT_EQ(report.commits, 2U);
+  EXPECT_EQ(report.hard_failures, 0);
+  ASSERT_EQ(report.failures.size(), 1U);
+  EXPECT_EQ(report.failures[0].what, "end the ipv4 connections of addresses that left");
+  answer = 3;
+  const ApplyReport again = dataplane.Apply();
+  EXPECT_TRUE(again.ok());
+  EXPECT_EQ(again.flows_removed, 3U);
+  EXPECT_EQ(forgotten.size(), 2U);
+}
+
 class CleanupTest : public DataplaneTest {};
 
 TEST_F(CleanupTest, RemovesAllOfOursAndNothingElse) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,9 @@ class FakeHost {
 
   FakeKernelSets sets;
   std::map<model::IpFamily, std::vector<ir::Table>> present;
+  std::function<absl::StatusOr<std::uint64_t>(model::IpFamily,
+                                              const absl::btree_set<model::IpAddress>&)>
+      forget_flows = [](auto, const auto&) { return 0; };
 
   FakeKernelTable& table(model::IpFamily family, ir::Table name = ir::Table::kFilter) {
     std::unique_ptr<FakeKernelTable>& table = tables_[{family, name}];
@@ -70,6 +74,10 @@ class FakeHostKernel final : public HostKernel {
   }
   std::vector<ir::Table> PresentTables(model::IpFamily family) override {
     return host_.present[family];
+  }
+  absl::StatusOr<std::uint64_t> ForgetFlows(
+      model::IpFamily family, const absl::btree_set<model::IpAddress>& addresses) override {
+    return host_.forget_flows(family, addresses);
   }
 
   absl::StatusOr<iptables::TableOutline> Outline(model::IpFamily family,

@@ -119,6 +119,20 @@ TEST(Diff, SeesAProvenanceThatChanged) {
   EXPECT_EQ(Diff(from, to).chains, to.chains);
 }
 
+TEST(Diff, TellsOfAnAddressThatMovedToAnotherInterface) {
+  const auto address = model::IpAddress::V4(0x0a000001);
+  DesiredState from;
+  from.local_addresses = {{"cali1", address}, {"cali3", address}};
+  DesiredState to;
+  to.local_addresses = {{"cali2", address}, {"cali3", address}};
+  const DesiredDelta delta = Diff(from, to);
+  EXPECT_THAT(delta.removed_local_addresses, ElementsAre(LocalAddress{"cali1", address}));
+  EXPECT_THAT(delta.new_local_addresses, ElementsAre(LocalAddress{"cali2", address}));
+  EXPECT_FALSE(delta.empty());
+  Apply(delta, from);
+  EXPECT_EQ(from, to);
+}
+
 TEST(Delta, IsEmptyOnlyWhenEveryPartIs) {
   EXPECT_TRUE(DesiredDelta().empty());
   DesiredDelta delta;
