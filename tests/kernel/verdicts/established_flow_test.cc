@@ -176,7 +176,6 @@ TEST_F(EstablishedFlow, IsShutWhileTheEndpointIsAdministrativelyDown) {
 }
 
 TEST_F(EstablishedFlow, IsNewAgainToAnotherContainerThatGetsTheAddress) {
-  // A listener's view of the same flows: packets of container 2 with the addresses of container 1.
   tester_->router().Run([&] {
     graph_.OnUpdates(std::vector<model::Update>{
         {testing::EndpointId("one"), std::nullopt},
