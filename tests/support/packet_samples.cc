@@ -119,8 +119,7 @@ Ingredients Collect(const model::Store& store, const compiler::Options& options)
 
 class Sampler {
  public:
-  Sampler(const Ingredients& all, const compiler::Options& options, std::uint64_t seed)
-      : all_(all), options_(options), random_(seed) {}
+  Sampler(const Ingredients& all, std::uint64_t seed) : all_(all), random_(seed) {}
 
   Packet Next() {
     Packet packet;
@@ -259,7 +258,6 @@ class Sampler {
   }
 
   const Ingredients& all_;
-  const compiler::Options& options_;
   Random random_;
 };
 
@@ -268,7 +266,7 @@ class Sampler {
 std::vector<Packet> SamplePackets(const model::Store& store, const compiler::Options& options,
                                   std::uint64_t seed, std::size_t n) {
   const Ingredients all = Collect(store, options);
-  Sampler sampler(all, options, seed);
+  Sampler sampler(all, seed);
   std::vector<Packet> packets;
   packets.reserve(n);
   while (packets.size() < n) packets.push_back(sampler.Next());
