@@ -2,6 +2,7 @@
 #include "felix/dataplane.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/container/btree_set.h"
@@ -10,6 +11,7 @@
 #include "fmt/format.h"
 
 #include "ipset/set_name.h"
+#include "iptables/left_overs.h"
 #include "iptables/transaction.h"
 #include "model/base/strings.h"
 
@@ -105,6 +107,14 @@ void Dataplane::KeepTable(Family& family, ir::Table table) {
   kept.table = std::make_unique<iptables::Table>(family.family, table, *kept.kernel, index_of,
                                                  options_.placement);
   kept.table->SetUnusableSets(OfFamily(unusable_sets_, family.family));
+  if (table == ir::Table::kNat) {
+    kept.table->SetLeftOverRules([this, &family](const iptables::EncodedRule& rule) {
+      if (rule.target != "MASQUERADE") return false;
+      const auto set = kernel_.SetIndex(std::string(iptables::kOldMasqueradeSet));
+      return iptables::IsOldMasquerade(rule, family.family,
+                                       set.ok() ? std::optional(*set) : std::nullopt);
+    });
+  }
   family.tables.emplace(table, std::move(kept));
 }
 

@@ -31,6 +31,8 @@ bool NamesOneOf(const ir::Chain& chain, const absl::btree_set<std::string>& set_
       const auto* set = std::get_if<ir::SetMatch>(&match);
       if (set != nullptr && set_ids.contains(set->set_id)) return true;
     }
+    const auto* map = std::get_if<ir::MapSet>(&rule.action);
+    if (map != nullptr && set_ids.contains(map->set_id)) return true;
   }
   return false;
 }

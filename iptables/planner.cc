@@ -39,8 +39,9 @@ class Interned {
 
 class Planner {
  public:
-  Planner(const TableContent& actual, const DesiredTable& desired, HookPlacement placement)
-      : actual_(actual), desired_(desired), placement_(placement) {
+  Planner(const TableContent& actual, const DesiredTable& desired, HookPlacement placement,
+          const RuleTest& is_left_over)
+      : actual_(actual), desired_(desired), placement_(placement), is_left_over_(is_left_over) {
     for (const KernelChain& chain : actual.chains) by_name_.emplace(ToAbsl(chain.name), &chain);
   }
 
@@ -155,7 +156,10 @@ class Planner {
       AddTo(tail, hook->second.last);
     }
     const std::span<const KernelRule> rules = chain.rules;
-    const auto is_foreign = [](const KernelRule& rule) { return !IsOurHookRule(rule.rule); };
+    const auto is_foreign = [&](const KernelRule& rule) {
+      if (IsOurHookRule(rule.rule)) return false;
+      return !(is_left_over_ && chain.is_builtin && is_left_over_(rule.rule));
+    };
     const auto first = static_cast<std::size_t>(
         std::find_if(rules.begin(), rules.end(), is_foreign) - rules.begin());
     if (first == rules.size()) {
@@ -168,7 +172,7 @@ class Planner {
     // From the back to the front, so that positions in front stay what they are.
     PlanRun(chain.name, behind, rules.subspan(behind), tail);
     for (std::size_t i = behind; i-- > first;) {
-      if (IsOurHookRule(rules[i].rule)) Emit(DeleteRule{chain.name, i});
+      if (!is_foreign(rules[i])) Emit(DeleteRule{chain.name, i});
     }
     PlanRun(chain.name, 0, rules.first(first), head);
   }
@@ -188,6 +192,7 @@ class Planner {
   const TableContent& actual_;
   const DesiredTable& desired_;
   HookPlacement placement_;
+  const RuleTest& is_left_over_;
   absl::flat_hash_map<absl::string_view, const KernelChain*> by_name_;
   Transaction transaction_;
 };
@@ -199,8 +204,8 @@ bool IsOurHookRule(const EncodedRule& rule) {
 }
 
 absl::StatusOr<Transaction> Plan(const TableContent& actual, const DesiredTable& desired,
-                                 HookPlacement placement) {
-  return Planner(actual, desired, placement).Run();
+                                 HookPlacement placement, const RuleTest& is_left_over) {
+  return Planner(actual, desired, placement, is_left_over).Run();
 }
 
 }  // namespace felix::iptables

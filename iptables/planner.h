@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,14 +32,17 @@ struct DesiredTable {
 // True for rules of ours in chains of others: those that go to a chain of ours, and tagged ones.
 [[nodiscard]] bool IsOurHookRule(const EncodedRule& rule);
 
+using RuleTest = std::function<bool(const EncodedRule&)>;
+
 // The least change that makes `actual` hold `desired` and nothing else of ours. Rules that stay
 // are not touched, so they keep their counters. Chains, rules and policies of others keep their
 // content and their order; rules of ours that stand elsewhere among them move or go. A table that
-// is as desired gives an empty transaction. Pure; the same input gives the same output.
+// is as desired gives an empty transaction. Rules of which `is_left_over` holds are ours as well,
+// where they stand in built-in chains. Pure; the same input gives the same output.
 //
 // Errors: kInvalidArgument for a desired chain whose name is not one of ours, for a jump to a chain
 // that is neither desired nor somebody else's, and for a hook on a chain that the table lacks.
 absl::StatusOr<Transaction> Plan(const TableContent& actual, const DesiredTable& desired,
-                                 HookPlacement placement);
+                                 HookPlacement placement, const RuleTest& is_left_over = {});
 
 }  // namespace felix::iptables

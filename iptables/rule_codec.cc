@@ -29,7 +29,7 @@ absl::StatusOr<EncodedRule> EncodeWithTag(const ir::Rule& rule, bool tag, model:
     FELIX_RETURN_IF_ERROR(AppendMatch(match, protocol, family, index_of, out.bytes));
   }
   const std::size_t target_offset = out.bytes.size();
-  FELIX_RETURN_IF_ERROR(AppendTarget(rule.action, protocol, family, out));
+  FELIX_RETURN_IF_ERROR(AppendTarget(rule.action, protocol, family, index_of, out));
   SetEntryOffsets(out.bytes, target_offset, family);
   out.is_tagged = tag;
   return out;
@@ -77,7 +77,8 @@ absl::StatusOr<ir::Rule> Decode(const EncodedRule& rule, model::IpFamily family,
     FELIX_ASSIGN_OR_RETURN(auto match, DecodeMatch(extension, family, id_of));
     if (match) out.matches.push_back(*std::move(match));
   }
-  FELIX_ASSIGN_OR_RETURN(out.action, DecodeTarget(parts.target, rule, header.is_goto, family));
+  FELIX_ASSIGN_OR_RETURN(out.action,
+                         DecodeTarget(parts.target, rule, header.is_goto, family, id_of));
   return out;
 }
 

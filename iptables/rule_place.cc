@@ -58,6 +58,11 @@ absl::Status CheckAction(const ir::Action& action, const Place& place) {
           [&](const ir::DestinationNat&) {
             return place.Only("DNAT", {Table::kNat}, {BaseChain::kPrerouting, BaseChain::kOutput});
           },
+          [&](const ir::MapSet&) {
+            return place.Only("SET --map-set", {Table::kMangle},
+                              {BaseChain::kPrerouting, BaseChain::kInput, BaseChain::kForward,
+                               BaseChain::kOutput, BaseChain::kPostrouting});
+          },
           [](const auto&) { return absl::OkStatus(); },
       },
       action);

@@ -120,8 +120,8 @@ Attempt Table::WriteOnce(const Target& target, ApplyStats& stats) {
     }
     return Attempt{.status = std::move(status), .refused = is_refusal};
   };
-  const auto transaction = target ? Plan(actual, target(actual), placement_)
-                                  : Plan(actual, desired_.encoded(), placement_);
+  const auto transaction = target ? Plan(actual, target(actual), placement_, is_left_over_)
+                                  : Plan(actual, desired_.encoded(), placement_, is_left_over_);
   if (!transaction.ok()) return refusal(transaction.status());
   if (transaction->empty()) return {};
   if (absl::Status status = (*session)->Commit(*transaction); !status.ok()) {
@@ -157,7 +157,7 @@ absl::StatusOr<Transaction> Table::DryRun() {
   if (const auto encoded = desired_.Encode(index_of_); !encoded.ok()) return Named(encoded);
   const auto session = kernel_.Open();
   if (!session.ok()) return Named(session.status());
-  auto transaction = Plan((*session)->content(), desired_.encoded(), placement_);
+  auto transaction = Plan((*session)->content(), desired_.encoded(), placement_, is_left_over_);
   if (!transaction.ok()) return Named(transaction.status());
   return transaction;
 }

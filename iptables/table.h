@@ -67,6 +67,8 @@ class Table {
   void Stage(const ir::DesiredDelta& delta);
   // Wants nothing of ours in the table, hooks included: for clean-up.
   void RemoveEverything();
+  // Further rules in built-in chains that are ours to remove: an older version left them.
+  void SetLeftOverRules(RuleTest is_left_over) { is_left_over_ = std::move(is_left_over); }
   // Closes the chains that name these sets (by id, with the reason), until told otherwise.
   void SetUnusableSets(absl::btree_map<std::string, std::string> reasons);
   // The next Apply() tries all closed chains again.
@@ -105,6 +107,7 @@ class Table {
   SetIndexResolver index_of_;
   HookPlacement placement_;
   Retry retry_;
+  RuleTest is_left_over_;
   DesiredEncoder desired_;
   bool staged_ = true;  // there is more to do than to undo what others did
   bool dirty_ = true;   // a new process does not know what the kernel holds

@@ -4,6 +4,7 @@
 #include <linux/netfilter/xt_CT.h>
 #include <linux/netfilter/xt_NFLOG.h>
 #include <linux/netfilter/xt_mark.h>
+#include <linux/netfilter/xt_set.h>
 #include <linux/netfilter_ipv4/ipt_LOG.h>
 #include <linux/netfilter_ipv4/ipt_REJECT.h>
 #include <linux/netfilter_ipv6/ip6t_LOG.h>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <variant>
 
 #include "fmt/format.h"
@@ -31,6 +33,14 @@ constexpr std::size_t kMaxLogPrefix = sizeof(ipt_log_info::prefix) - 1;
 constexpr std::size_t kMaxNetlinkLogPrefix = sizeof(xt_nflog_info::prefix) - 1;
 constexpr std::uint8_t kMaxLogLevel = 7;
 
+constexpr int kMaxSetDimensions = IPSET_DIM_THREE;
+
+// One bit per dimension, from the second lowest on.
+std::uint8_t SidesOf(const ir::MapSet& map) {
+  if (map.side == ir::Side::kDestination) return 0;
+  return static_cast<std::uint8_t>(((1U << map.dimensions) - 1U) << IPSET_DIM_ONE);
+}
+
 std::uint32_t PortUnreachable(model::IpFamily family) {
   return family == model::IpFamily::kV4 ? std::uint32_t{IPT_ICMP_PORT_UNREACHABLE}
                                         : std::uint32_t{IP6T_ICMP6_PORT_UNREACH};
@@ -38,8 +48,9 @@ std::uint32_t PortUnreachable(model::IpFamily family) {
 
 class TargetWriter {
  public:
-  TargetWriter(std::optional<model::Protocol> protocol, model::IpFamily family, EncodedRule& rule)
-      : protocol_(protocol), family_(family), rule_(rule) {}
+  TargetWriter(std::optional<model::Protocol> protocol, model::IpFamily family,
+               const SetIndexResolver& index_of, EncodedRule& rule)
+      : protocol_(protocol), family_(family), index_of_(index_of), rule_(rule) {}
 
   absl::Status operator()(const ir::Accept&) const { return Verdict("ACCEPT"); }
   absl::Status operator()(const ir::Drop&) const { return Verdict("DROP"); }
@@ -84,6 +95,23 @@ class TargetWriter {
     ZeroedBytes<xt_ct_target_info_v1> data;
     data->flags = XT_CT_NOTRACK;
     return Add("CT", 2, data.view());
+  }
+
+  absl::Status operator()(const ir::MapSet& map) const {
+    if (map.dimensions < 1 || map.dimensions > kMaxSetDimensions) {
+      return absl::InvalidArgumentError(fmt::format("a set of {} dimensions", map.dimensions));
+    }
+    FELIX_ASSIGN_OR_RETURN(const std::uint16_t index,
+                           index_of_(ir::SetKey{.family = family_, .id = map.set_id}));
+    ZeroedBytes<xt_set_info_target_v3> data;
+    data->add_set.index = IPSET_INVALID_ID;
+    data->del_set.index = IPSET_INVALID_ID;
+    data->map_set.index = index;
+    data->map_set.dim = static_cast<std::uint8_t>(map.dimensions);
+    data->map_set.flags = SidesOf(map);
+    data->flags = IPSET_FLAG_MAP_SKBMARK;
+    data->timeout = std::numeric_limits<std::uint32_t>::max();
+    return Add("SET", 3, data.view());
   }
 
   absl::Status operator()(const ir::Masquerade& nat) const { return Translate(nat); }
@@ -135,6 +163,7 @@ class TargetWriter {
 
   std::optional<model::Protocol> protocol_;
   model::IpFamily family_;
+  const SetIndexResolver& index_of_;
   EncodedRule& rule_;
 };
 
@@ -159,6 +188,18 @@ absl::StatusOr<ir::Action> DecodeNetlinkLog(const xt_nflog_info& data) {
                         .size = data.len};
 }
 
+absl::StatusOr<ir::Action> DecodeMapSet(const xt_set_info_target_v3& data,
+                                        const SetIdResolver& id_of) {
+  ir::MapSet map{.set_id = {}, .dimensions = data.map_set.dim, .side = ir::Side::kSource};
+  if (data.map_set.flags == 0) map.side = ir::Side::kDestination;
+  if (data.add_set.index != IPSET_INVALID_ID || data.del_set.index != IPSET_INVALID_ID ||
+      data.flags != IPSET_FLAG_MAP_SKBMARK || data.map_set.flags != SidesOf(map)) {
+    return Foreign("SET");
+  }
+  FELIX_ASSIGN_OR_RETURN(map.set_id, id_of(data.map_set.index));
+  return map;
+}
+
 absl::StatusOr<ir::Action> DecodeTracking(const xt_ct_target_info_v1& data) {
   const bool other = data.zone != 0 || data.ct_events != 0 || data.exp_events != 0 ||
                      data.helper[0] != '\0' || data.timeout[0] != '\0';
@@ -178,8 +219,9 @@ void AppendStandardTarget(std::string_view name, std::string& entry) {
 }
 
 absl::Status AppendTarget(const ir::Action& action, std::optional<model::Protocol> protocol,
-                          model::IpFamily family, EncodedRule& rule) {
-  return std::visit(TargetWriter(protocol, family, rule), action);
+                          model::IpFamily family, const SetIndexResolver& index_of,
+                          EncodedRule& rule) {
+  return std::visit(TargetWriter(protocol, family, index_of, rule), action);
 }
 
 std::size_t PublicTargetSize(const Extension& target) {
@@ -188,7 +230,8 @@ std::size_t PublicTargetSize(const Extension& target) {
 }
 
 absl::StatusOr<ir::Action> DecodeTarget(const Extension& target, const EncodedRule& rule,
-                                        bool is_goto, model::IpFamily family) {
+                                        bool is_goto, model::IpFamily family,
+                                        const SetIdResolver& id_of) {
   if (rule.is_jump) {
     return is_goto ? ir::Action(ir::Goto{rule.target}) : ir::Action(ir::Jump{rule.target});
   }
@@ -208,6 +251,9 @@ absl::StatusOr<ir::Action> DecodeTarget(const Extension& target, const EncodedRu
   }
   if (is("CT", 2, sizeof(xt_ct_target_info_v1))) {
     return DecodeTracking(LoadBytes<xt_ct_target_info_v1>(target.data));
+  }
+  if (is("SET", 3, sizeof(xt_set_info_target_v3))) {
+    return DecodeMapSet(LoadBytes<xt_set_info_target_v3>(target.data), id_of);
   }
   if (IsNat(target)) return DecodeNat(target, family);
   if (is("REJECT", 0, sizeof(std::uint32_t)) &&

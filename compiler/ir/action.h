@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include "compiler/ir/match.h"
 #include "model/address.h"
 #include "model/port.h"
 
@@ -88,7 +89,17 @@ struct DestinationNat {
   bool operator==(const DestinationNat&) const = default;
 };
 
+// For a packet that is a member of the set, as a set match would find it, takes over what the set
+// says of the member: its mark, so far. Other packets stay as they are, and so does the mark if the
+// set keeps none. Evaluation goes on with the next rule. Mangle table only.
+struct MapSet {
+  std::string set_id;
+  int dimensions = 1;         // of the set's members, at most 3
+  Side side = Side::kSource;  // in all dimensions
+  bool operator==(const MapSet&) const = default;
+};
+
 using Action = std::variant<Accept, Drop, Reject, Return, Jump, Goto, SetMark, Log, NetlinkLog,
-                            NoTrack, Masquerade, SourceNat, DestinationNat>;
+                            NoTrack, Masquerade, SourceNat, DestinationNat, MapSet>;
 
 }  // namespace felix::ir

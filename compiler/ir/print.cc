@@ -138,6 +138,13 @@ std::string Endpoint(const model::IpAddress& address,
                      PortsSuffix(ports));
 }
 
+std::string MapSetText(const MapSet& map) {
+  const std::string_view side = map.side == Side::kSource ? "src" : "dst";
+  std::string sides(side);
+  for (int i = 1; i < map.dimensions; ++i) sides += fmt::format(",{}", side);
+  return fmt::format("-j SET --map-set {} {} --map-mark", map.set_id, sides);
+}
+
 std::string PrintAction(const Action& action) {
   return std::visit(
       Overloaded{
@@ -168,6 +175,7 @@ std::string PrintAction(const Action& action) {
             return fmt::format("-j DNAT --to-destination {}{}", Endpoint(a.address, a.ports),
                                RandomSuffix(a.fully_random));
           },
+          [](const MapSet& a) { return MapSetText(a); },
       },
       action);
 }

@@ -261,6 +261,8 @@ class Walk {
                             packet_.conntrack = ConntrackState::kUntracked;
                             return Verdict::kContinue;
                           },
+                          // Members of our sets carry no mark to take over.
+                          [&](const ir::MapSet&) { return Verdict::kContinue; },
                           [&](const auto& translation) { return Translate(translation); },
                       },
                       rule.action);

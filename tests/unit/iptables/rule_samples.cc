@@ -187,6 +187,13 @@ void AddPlacedSamples(model::IpFamily family, std::vector<RuleSample>& out) {
         ir::Drop{}, "-m rpfilter --validmark --invert -j DROP");
   }
   add(Table::kRaw, BaseChain::kPrerouting, {}, ir::NoTrack{}, "-j CT --notrack");
+  add(Table::kMangle, BaseChain::kForward, {}, ir::MapSet{.set_id = kNetSet},
+      fmt::format("-j SET --map-set {} src --map-mark", SampleSetName(family, kNetSet)));
+  add(Table::kMangle, BaseChain::kForward, {}, ir::MapSet{.set_id = kPortSet, .dimensions = 2},
+      fmt::format("-j SET --map-set {} src,src --map-mark", SampleSetName(family, kPortSet)));
+  add(Table::kMangle, BaseChain::kForward, {},
+      ir::MapSet{.set_id = kPortSet, .dimensions = 2, .side = ir::Side::kDestination},
+      fmt::format("-j SET --map-set {} dst,dst --map-mark", SampleSetName(family, kPortSet)));
   const ir::ProtocolMatch tcp{.protocol = model::kTcp};
   const model::PortRange range{.first = 1024, .last = 65535};
   const model::PortRange port{.first = 80, .last = 80};

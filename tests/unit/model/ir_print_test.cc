@@ -90,6 +90,8 @@ TEST(Print, WritesTranslations) {
   const model::IpAddress v6 = *model::IpAddress::Parse("fd00::1");
   const model::PortRange range{.first = 1024, .last = 2048};
   EXPECT_EQ(PrintedAction(NoTrack{}), "-j CT --notrack");
+  EXPECT_EQ(PrintedAction(MapSet{.set_id = "s:a", .dimensions = 2}),
+            "-j SET --map-set s:a src,src --map-mark");
   EXPECT_EQ(PrintedAction(Masquerade{}), "-j MASQUERADE");
   EXPECT_EQ(PrintedAction(Masquerade{.ports = range, .fully_random = true}),
             "-j MASQUERADE --to-ports 1024:2048 --random-fully");
