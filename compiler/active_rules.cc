@@ -94,16 +94,16 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
     context.table = table;
     ir::Chain chain;
     if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
-      const model::Policy* value = lookup_.policy(*policy);
-      FELIX_CHECK(value != nullptr, "a policy is in force that does not exist");
+      const std::optional<model::Policy> value = lookup_.policy(*policy);
+      FELIX_CHECK(value.has_value(), "a policy is in force that does not exist");
       chain = RenderPolicy(*policy, value->tier,
                            direction == Direction::kIngress ? value->ingress : value->egress,
                            context, sets[i]);
     } else {
       const auto& profile = std::get<std::string>(owner);
-      const auto* rules = lookup_.profile(profile, direction);
-      chain = rules != nullptr ? RenderProfile(profile, *rules, context, sets[i])
-                               : RenderDenyAll("profile/" + profile + " does not exist", context);
+      const auto rules = lookup_.profile(profile, direction);
+      chain = rules.has_value() ? RenderProfile(profile, *rules, context, sets[i])
+                                : RenderDenyAll("profile/" + profile + " does not exist", context);
     }
     emitter_.SetChain(ChainKeyOf(key, contexts_[i]), OwnerName(owner), std::move(chain));
     for (const auto& [id, definition] : sets[i]) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -25,10 +26,11 @@ namespace felix::compiler {
 // last. Tells SetMembers which sets the rendered rules name.
 class ActiveRules {
  public:
-  // Where the rules of a policy or profile are found at rendering time; null if there is none.
+  // Where the rules of a policy or profile are found at rendering time, if there are any.
   struct Lookup {
-    std::function<const model::Policy*(const model::PolicyId&)> policy;
-    std::function<const std::vector<model::PolicyRule>*(const std::string&, Direction)> profile;
+    std::function<std::optional<model::Policy>(const model::PolicyId&)> policy;
+    std::function<std::optional<std::vector<model::PolicyRule>>(const std::string&, Direction)>
+        profile;
   };
 
   ActiveRules(std::vector<RenderContext> contexts, Lookup lookup, SetMembers& members,

@@ -60,11 +60,17 @@ class Graph::Wiring {
   void OnUpdate(const model::Update& update) {
     std::visit(
         Overloaded{
-            [&](const model::WorkloadEndpointId& id) { OnEndpoint(id); },
-            [&](const model::PolicyId& id) { OnPolicy(id); },
+            [&](const model::WorkloadEndpointId& id) {
+              OnEndpoint(id, ValueIn<model::WorkloadEndpoint>(update));
+            },
+            [&](const model::PolicyId& id) {
+              OnPolicy(id, ValueIn<model::Policy>(update), ValueIn<model::BrokenPolicy>(update));
+            },
             [&](const model::TierId& id) { OnTier(id); },
-            [&](const model::ProfileId& id) { OnProfile(id); },
-            [&](const model::NetworkSetId& id) { OnNetworkSet(id); },
+            [&](const model::ProfileId& id) { OnProfile(id, ValueIn<model::Profile>(update)); },
+            [&](const model::NetworkSetId& id) {
+              OnNetworkSet(id, ValueIn<model::NetworkSet>(update));
+            },
             [](const model::ConfigId&) {},
             [&](const model::IpPoolId& id) { pools_.SetPool(id, Find(store_.ip_pools(), id)); },
             [&](const model::NodeId& id) { pools_.SetNode(id, Find(store_.nodes(), id)); },
@@ -123,12 +129,17 @@ class Graph::Wiring {
     return {
         .policy = [this](const model::PolicyId& id) { return FindPolicy(id); },
         .profile = [this](const std::string& name,
-                          Direction direction) -> const std::vector<model::PolicyRule>* {
+                          Direction direction) -> std::optional<std::vector<model::PolicyRule>> {
           const auto found = store_.profiles().find(model::ProfileId{name});
-          if (found == store_.profiles().end()) return nullptr;
-          return direction == Direction::kIngress ? &found->second.ingress : &found->second.egress;
+          if (found == store_.profiles().end()) return std::nullopt;
+          return direction == Direction::kIngress ? found->second.ingress : found->second.egress;
         },
     };
+  }
+
+  template <typename Value>
+  static const Value* ValueIn(const model::Update& update) {
+    return update.value.has_value() ? std::get_if<Value>(&*update.value) : nullptr;
   }
 
   template <typename Map>
@@ -137,29 +148,32 @@ class Graph::Wiring {
     return found == map.end() ? nullptr : &found->second;
   }
 
-  // The policy as it is in force, or null.
-  const model::Policy* FindPolicy(const model::PolicyId& id) {
+  // The policy as it is in force, or none.
+  std::optional<model::Policy> FindPolicy(const model::PolicyId& id) {
     if (const auto stand_in = stand_ins_.find(id); stand_in != stand_ins_.end()) {
-      return &stand_in->second;
+      return stand_in->second;
     }
-    return IsInForce(id) ? Find(store_.policies(), id) : nullptr;
+    const auto found = store_.policies().find(id);
+    if (!IsInForce(id) || found == store_.policies().end()) return std::nullopt;
+    return found->second;
   }
 
-  void OnEndpoint(const model::WorkloadEndpointId& id) {
-    const auto found = store_.endpoints().find(id);
-    const bool exists = found != store_.endpoints().end();
-    const std::string reason = exists ? WhyAbsent(id, found->second, options_) : "";
+  void OnEndpoint(const model::WorkloadEndpointId& id, const model::WorkloadEndpoint* endpoint) {
+    const std::string reason = endpoint != nullptr ? WhyAbsent(id, *endpoint, options_) : "";
     absent_.erase(id);
-    if (!reason.empty()) absent_.emplace(id, reason);
+    if (!reason.empty()) {
+      absent_.emplace(id, reason);
+      endpoint = nullptr;
+    }
     const bool local = id.host == options_.hostname;
-    if (local) pools_.SetLocalEndpoint(id, exists && reason.empty() ? &found->second : nullptr);
-    if (!exists || !reason.empty()) {
+    if (local) pools_.SetLocalEndpoint(id, endpoint);
+    if (endpoint == nullptr) {
       things_.Remove(id);
       if (local) endpoints_.Remove(id);
       return;
     }
-    things_.SetEndpoint(id, found->second);
-    if (local) endpoints_.Set(id, found->second, things_.EffectiveLabels(id));
+    things_.SetEndpoint(id, *endpoint);
+    if (local) endpoints_.Set(id, *endpoint, things_.EffectiveLabels(id));
   }
 
   void OnHostEndpoint(const model::HostEndpointId& id) {
@@ -173,15 +187,16 @@ class Graph::Wiring {
     if (id.host == options_.hostname) hosts_.Set(id, *endpoint, things_.EffectiveLabels(id));
   }
 
-  void OnPolicy(const model::PolicyId& id) {
+  void OnPolicy(const model::PolicyId& id, const model::Policy* policy,
+                const model::BrokenPolicy* broken) {
     stand_ins_.erase(id);
-    const auto broken = store_.broken_policies().find(id);
-    if (broken != store_.broken_policies().end() && !model::IsStaged(id.kind) &&
+    if (!IsInForce(id)) policy = nullptr;
+    if (broken != nullptr && !model::IsStaged(id.kind) &&
         options_.invalid_policy_action == InvalidPolicyAction::kDrop) {
-      std::optional<model::Policy> stand_in = DenyingStandIn(broken->second);
-      if (stand_in.has_value()) stand_ins_.emplace(id, *std::move(stand_in));
+      std::optional<model::Policy> stand_in = DenyingStandIn(*broken);
+      if (stand_in.has_value()) policy = &(stand_ins_[id] = *std::move(stand_in));
     }
-    resolver_.SetPolicy(id, FindPolicy(id));
+    resolver_.SetPolicy(id, policy);
     rules_.MarkPolicy(id);
   }
 
@@ -190,10 +205,9 @@ class Graph::Wiring {
     resolver_.SetTier(id, found == store_.tiers().end() ? nullptr : &found->second);
   }
 
-  void OnProfile(const model::ProfileId& id) {
-    const auto found = store_.profiles().find(id);
-    const bool exists = found != store_.profiles().end();
-    const model::LabelSet labels = exists ? found->second.labels_to_apply : model::LabelSet();
+  void OnProfile(const model::ProfileId& id, const model::Profile* profile) {
+    const model::LabelSet labels =
+        profile != nullptr ? profile->labels_to_apply : model::LabelSet();
     for (const model::WorkloadEndpointId& endpoint : things_.SetProfileLabels(id.name, labels)) {
       if (endpoint.host != options_.hostname || IsPlanted(Fault::kProfileLabelsUnheard)) continue;
       endpoints_.Set(endpoint, store_.endpoints().at(endpoint), things_.EffectiveLabels(endpoint));
@@ -205,12 +219,11 @@ class Graph::Wiring {
     rules_.MarkProfile(id.name);
   }
 
-  void OnNetworkSet(const model::NetworkSetId& id) {
-    const auto found = store_.network_sets().find(id);
-    if (found == store_.network_sets().end()) {
+  void OnNetworkSet(const model::NetworkSetId& id, const model::NetworkSet* set) {
+    if (set == nullptr) {
       things_.Remove(id);
     } else {
-      things_.SetNetworkSet(id, found->second);
+      things_.SetNetworkSet(id, *set);
     }
   }
 
@@ -261,7 +274,7 @@ void Graph::SetOptions(Options options) {
   ++stats_.rebuilds;
   if (!superseded_.has_value()) superseded_ = std::move(wiring_->emitted());
   wiring_ = std::make_unique<Wiring>(std::move(options), store_, stats_);
-  for (const model::Update& update : store_.Snapshot()) wiring_->OnUpdate(update);
+  store_.ForEach([this](const model::Update& update) { wiring_->OnUpdate(update); });
 }
 
 const Options& Graph::options() const {

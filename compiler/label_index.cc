@@ -6,7 +6,6 @@
 
 #include "compiler/fault.h"
 #include "model/base/check.h"
-#include "model/base/strings.h"
 
 namespace felix::compiler {
 namespace {
@@ -23,125 +22,123 @@ Id TakeSlot(std::vector<Entry>& entries, std::vector<Id>& free) {
   return static_cast<Id>(entries.size() - 1);
 }
 
-template <typename Set, typename Id>
-void Put(Set& set, Id id, bool add) {
-  if (add) {
-    set.insert(id);
-  } else {
-    set.erase(id);
-  }
+std::uint64_t Pair(model::AtomId label, model::AtomId value) {
+  return std::uint64_t{label} << 32U | value;
 }
 
-// Sorted, so that matches are told in an order that does not depend on the process.
-template <typename Id>
-std::vector<Id> SortedUnique(std::vector<Id> ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
+// Empty sets are not kept.
+template <typename Map>
+void Put(Map& map, const typename Map::key_type& key, std::uint32_t id, bool add) {
+  if (add) {
+    map[key].Insert(id);
+    return;
+  }
+  const auto found = map.find(key);
+  found->second.Erase(id);
+  if (found->second.empty()) map.erase(found);
 }
 
 template <typename Map>
-auto FindText(Map& map, std::string_view key) {
-  return map.find(ToAbsl(key));
+void AppendFrom(const Map& map, const typename Map::key_type& key,
+                std::vector<std::uint32_t>& ids) {
+  const auto found = map.find(key);
+  if (found != map.end()) ids.insert(ids.end(), found->second.begin(), found->second.end());
+}
+
+template <typename Map>
+std::size_t CountAt(const Map& map, const typename Map::key_type& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? 0 : found->second.size();
+}
+
+// Sorted, so that matches are told in an order that does not depend on the process.
+void SortUnique(std::vector<std::uint32_t>& ids) {
+  if (!std::is_sorted(ids.begin(), ids.end())) std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 }
 
 }  // namespace
 
-std::vector<LabelIndex::Filing> LabelIndex::DemandsOf(const model::Selector& selector) {
-  std::vector<Filing> demands;
+std::vector<LabelIndex::Demand> LabelIndex::DemandsOf(const model::Selector& selector) {
+  std::vector<Demand> demands;
   for (model::LabelRestriction& restriction : model::LabelRestrictions(selector)) {
     const bool contradiction = restriction.must_be_present && restriction.must_be_absent;
     const bool has_values = restriction.must_be_one_of.has_value();
     if (contradiction || (has_values && restriction.must_be_one_of->empty())) {
-      return {{.kind = Filing::Kind::kNever, .label = {}, .values = {}}};
+      return {{.kind = DemandKind::kNever, .label = 0, .values = {}}};
     }
     if (!restriction.must_be_present) continue;
-    Filing demand{.kind = has_values ? Filing::Kind::kValues : Filing::Kind::kPresent,
-                  .label = std::move(restriction.label),
+    Demand demand{.kind = has_values ? DemandKind::kValues : DemandKind::kPresent,
+                  .label = restriction.label,
                   .values = {}};
     if (has_values) demand.values = *std::move(restriction.must_be_one_of);
     demands.push_back(std::move(demand));
   }
   if (demands.empty()) demands.emplace_back();
   // Values say more than presence, few values more than many: decisive while files are empty.
-  std::stable_sort(demands.begin(), demands.end(), [](const Filing& a, const Filing& b) {
+  std::stable_sort(demands.begin(), demands.end(), [](const Demand& a, const Demand& b) {
     return std::pair(a.kind, a.values.size()) < std::pair(b.kind, b.values.size());
   });
   return demands;
 }
 
-template <typename Id>
-std::size_t LabelIndex::CountIn(const Files<Id>& files, const Filing& filing) {
-  const auto file = files.find(filing.label);
-  if (file == files.end()) return 0;
-  if (filing.kind == Filing::Kind::kPresent) return file->second.present.size();
+std::size_t LabelIndex::CountIn(const Files& files, const Demand& demand) {
+  if (demand.kind == DemandKind::kPresent) return CountAt(files.present, demand.label);
   std::size_t count = 0;
-  for (const std::string& value : filing.values) {
-    const auto ids = file->second.values.find(value);
-    if (ids != file->second.values.end()) count += ids->second.size();
+  for (const model::AtomId value : demand.values) {
+    count += CountAt(files.values, Pair(demand.label, value));
   }
   return count;
 }
 
-template <typename Id>
-const LabelIndex::Filing& LabelIndex::Rarest(const Files<Id>& files,
-                                             const std::vector<Filing>& demands) {
+const LabelIndex::Demand& LabelIndex::Rarest(const Files& files,
+                                             const std::vector<Demand>& demands) {
   if (demands.size() == 1) return demands.front();
-  return *std::min_element(demands.begin(), demands.end(), [&](const Filing& a, const Filing& b) {
+  return *std::min_element(demands.begin(), demands.end(), [&](const Demand& a, const Demand& b) {
     return CountIn(files, a) < CountIn(files, b);
   });
 }
 
-void LabelIndex::File(SelectorId id, bool add) {
-  const Filing& filing = selectors_[id].filing;
-  switch (filing.kind) {
-    case Filing::Kind::kNever:
+void LabelIndex::FileSelector(SelectorId id, const Demand& demand, bool add) {
+  switch (demand.kind) {
+    case DemandKind::kNever:
       return;
-    case Filing::Kind::kEverything:
-      Put(unfiled_selectors_, id, add);
-      return;
-    case Filing::Kind::kPresent:
-    case Filing::Kind::kValues: {
-      ByLabel<SelectorId>& file = selector_files_[filing.label];
-      if (filing.kind == Filing::Kind::kPresent) Put(file.present, id, add);
-      for (const std::string& value : filing.values) {
-        auto& ids = file.values[value];
-        Put(ids, id, add);
-        if (ids.empty()) file.values.erase(value);
+    case DemandKind::kEverything:
+      if (add) {
+        unfiled_selectors_.Insert(id);
+      } else {
+        unfiled_selectors_.Erase(id);
       }
-      if (file.present.empty() && file.values.empty()) selector_files_.erase(filing.label);
       return;
-    }
+    case DemandKind::kPresent:
+      return Put(selector_files_.present, demand.label, id, add);
+    case DemandKind::kValues:
+      for (const model::AtomId value : demand.values) {
+        Put(selector_files_.values, Pair(demand.label, value), id, add);
+      }
+      return;
   }
 }
 
 void LabelIndex::FileClass(ClassId id, bool add) {
-  Put(live_classes_, id, add);
-  for (const auto& [label, value] : classes_[id].labels) {
-    ByLabel<ClassId>& file = class_files_[label];
-    Put(file.present, id, add);
-    auto& ids = file.values[value];
-    Put(ids, id, add);
-    if (ids.empty()) file.values.erase(value);
-    if (file.present.empty()) class_files_.erase(label);
+  if (add) {
+    live_classes_.Insert(id);
+  } else {
+    live_classes_.Erase(id);
+  }
+  const auto atoms = classes_[id].labels.atoms();
+  for (std::size_t i = 0; i < atoms.size(); i += 2) {
+    Put(class_files_.present, atoms[i], id, add);
+    Put(class_files_.values, Pair(atoms[i], atoms[i + 1]), id, add);
   }
 }
 
 void LabelIndex::Try(SelectorId selector, ClassId labels) {
   ++evaluations_;
   if (!selectors_[selector].selector.Matches(classes_[labels].labels)) return;
-  // Candidates come in ascending order, so a new selector's classes are appended.
-  auto& classes = selectors_[selector].classes;
-  classes.insert(classes.end(), labels);
-  auto& selectors = classes_[labels].selectors;
-  selectors.insert(selectors.end(), selector);
+  selectors_[selector].classes.Insert(labels);
+  classes_[labels].selectors.Insert(selector);
   listener_.OnMatch(selector, labels, true);
-}
-
-void LabelIndex::EndMatch(SelectorId selector, ClassId labels) {
-  selectors_[selector].classes.erase(labels);
-  classes_[labels].selectors.erase(selector);
-  listener_.OnMatch(selector, labels, false);
 }
 
 ClassId LabelIndex::AcquireClass(const model::LabelSet& labels) {
@@ -157,16 +154,13 @@ ClassId LabelIndex::AcquireClass(const model::LabelSet& labels) {
 
   std::vector<SelectorId> candidates(unfiled_selectors_.begin(), unfiled_selectors_.end());
   if (IsPlanted(Fault::kUnfiledSelectorsForgotten)) candidates.clear();
-  for (const auto& [label, value] : labels) {
-    const auto file = FindText(selector_files_, label);
-    if (file == selector_files_.end()) continue;
-    const ByLabel<SelectorId>& by_label = file->second;
-    candidates.insert(candidates.end(), by_label.present.begin(), by_label.present.end());
-    const auto ids = FindText(by_label.values, value);
-    if (ids == by_label.values.end()) continue;
-    candidates.insert(candidates.end(), ids->second.begin(), ids->second.end());
+  const auto atoms = labels.atoms();
+  for (std::size_t i = 0; i < atoms.size(); i += 2) {
+    AppendFrom(selector_files_.present, atoms[i], candidates);
+    AppendFrom(selector_files_.values, Pair(atoms[i], atoms[i + 1]), candidates);
   }
-  for (const SelectorId selector : SortedUnique(std::move(candidates))) Try(selector, id);
+  SortUnique(candidates);
+  for (const SelectorId selector : candidates) Try(selector, id);
   return id;
 }
 
@@ -174,31 +168,35 @@ void LabelIndex::ReleaseClass(ClassId id) {
   Class& entry = classes_[id];
   FELIX_CHECK(entry.references > 0, "released a label class that nobody holds");
   if (--entry.references > 0) return;
-  const std::vector<SelectorId> matched(entry.selectors.begin(), entry.selectors.end());
-  for (const SelectorId selector : matched) EndMatch(selector, id);
+  const IdSet matched = std::move(entry.selectors);
+  for (const SelectorId selector : matched) {
+    selectors_[selector].classes.Erase(id);
+    listener_.OnMatch(selector, id, false);
+  }
   FileClass(id, false);
   class_by_labels_.erase(classes_[id].labels);
   classes_[id] = Class{};
   free_classes_.push_back(id);
 }
 
-std::vector<ClassId> LabelIndex::Candidates(const Filing& demand) const {
+std::vector<ClassId> LabelIndex::Candidates(const Demand& demand) const {
   std::vector<ClassId> candidates;
-  const auto add = [&](const absl::flat_hash_set<ClassId>& ids) {
-    candidates.insert(candidates.end(), ids.begin(), ids.end());
-  };
-  if (demand.kind == Filing::Kind::kNever) return candidates;
-  if (demand.kind == Filing::Kind::kEverything) {
-    add(live_classes_);
-    return candidates;
+  switch (demand.kind) {
+    case DemandKind::kNever:
+      break;
+    case DemandKind::kEverything:
+      candidates.assign(live_classes_.begin(), live_classes_.end());
+      break;
+    case DemandKind::kPresent:
+      AppendFrom(class_files_.present, demand.label, candidates);
+      break;
+    case DemandKind::kValues:
+      for (const model::AtomId value : demand.values) {
+        AppendFrom(class_files_.values, Pair(demand.label, value), candidates);
+      }
+      break;
   }
-  const auto file = class_files_.find(demand.label);
-  if (file == class_files_.end()) return candidates;
-  if (demand.kind == Filing::Kind::kPresent) add(file->second.present);
-  for (const std::string& value : demand.values) {
-    const auto ids = file->second.values.find(value);
-    if (ids != file->second.values.end()) add(ids->second);
-  }
+  SortUnique(candidates);
   return candidates;
 }
 
@@ -208,14 +206,16 @@ SelectorId LabelIndex::AcquireSelector(const model::Selector& selector) {
     return found->second;
   }
   const SelectorId id = TakeSlot(selectors_, free_selectors_);
-  const std::vector<Filing> demands = DemandsOf(selector);
-  selectors_[id].selector = selector;
-  selectors_[id].references = 1;
-  selectors_[id].filing = Rarest(selector_files_, demands);
+  const std::vector<Demand> demands = DemandsOf(selector);
+  const Demand& filing = Rarest(selector_files_, demands);
+  SelectorEntry& entry = selectors_[id];
+  entry.selector = selector;
+  entry.references = 1;
+  entry.filed_as = filing.kind;
+  entry.filed_under = filing.label;
   selector_ids_.emplace(selector, id);
-  File(id, true);
-  std::vector<ClassId> candidates = Candidates(Rarest(class_files_, demands));
-  for (const ClassId labels : SortedUnique(std::move(candidates))) Try(id, labels);
+  FileSelector(id, filing, true);
+  for (const ClassId labels : Candidates(Rarest(class_files_, demands))) Try(id, labels);
   return id;
 }
 
@@ -223,10 +223,18 @@ void LabelIndex::ReleaseSelector(SelectorId id) {
   SelectorEntry& entry = selectors_[id];
   FELIX_CHECK(entry.references > 0, "released a selector that nobody holds");
   if (--entry.references > 0) return;
-  const std::vector<ClassId> matched(entry.classes.begin(), entry.classes.end());
-  for (const ClassId labels : matched) EndMatch(id, labels);
-  File(id, false);
-  selector_ids_.erase(selectors_[id].selector);
+  const IdSet matched = std::move(entry.classes);
+  for (const ClassId labels : matched) {
+    classes_[labels].selectors.Erase(id);
+    listener_.OnMatch(id, labels, false);
+  }
+  // A selector has at most one demand on a label.
+  for (const Demand& demand : DemandsOf(entry.selector)) {
+    if (demand.kind == entry.filed_as && demand.label == entry.filed_under) {
+      FileSelector(id, demand, false);
+    }
+  }
+  selector_ids_.erase(entry.selector);
   selectors_[id] = SelectorEntry{};
   free_selectors_.push_back(id);
 }

@@ -2,14 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
 #include <vector>
 
-#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 
+#include "compiler/id_set.h"
 #include "model/labels.h"
 #include "model/selector.h"
 
@@ -44,12 +41,8 @@ class LabelIndex {
   SelectorId AcquireSelector(const model::Selector& selector);
   void ReleaseSelector(SelectorId id);
 
-  [[nodiscard]] const absl::btree_set<SelectorId>& SelectorsOf(ClassId id) const {
-    return classes_[id].selectors;
-  }
-  [[nodiscard]] const absl::btree_set<ClassId>& ClassesOf(SelectorId id) const {
-    return selectors_[id].classes;
-  }
+  [[nodiscard]] const IdSet& SelectorsOf(ClassId id) const { return classes_[id].selectors; }
+  [[nodiscard]] const IdSet& ClassesOf(SelectorId id) const { return selectors_[id].classes; }
   [[nodiscard]] const model::LabelSet& LabelsOf(ClassId id) const { return classes_[id].labels; }
   [[nodiscard]] std::uint64_t evaluations() const { return evaluations_; }
 
@@ -57,42 +50,39 @@ class LabelIndex {
   struct Class {
     model::LabelSet labels;
     std::uint32_t references = 0;
-    absl::btree_set<SelectorId> selectors;
+    IdSet selectors;
   };
-  // What a selector demands of one label; by one such demand it is filed.
-  struct Filing {
-    enum class Kind : std::uint8_t { kNever, kValues, kPresent, kEverything };
-    Kind kind = Kind::kEverything;
-    std::string label;
-    std::vector<std::string> values;
+  // What a selector demands of one label; by one such demand it is filed. The texts are the
+  // selector's.
+  enum class DemandKind : std::uint8_t { kNever, kValues, kPresent, kEverything };
+  struct Demand {
+    DemandKind kind = DemandKind::kEverything;
+    model::AtomId label = 0;
+    std::vector<model::AtomId> values;
   };
   struct SelectorEntry {
     model::Selector selector;
     std::uint32_t references = 0;
-    Filing filing;
-    absl::btree_set<ClassId> classes;
+    DemandKind filed_as = DemandKind::kEverything;
+    model::AtomId filed_under = 0;
+    IdSet classes;
   };
-  template <typename Id>
-  struct ByLabel {
-    absl::flat_hash_set<Id> present;
-    absl::flat_hash_map<std::string, absl::flat_hash_set<Id>> values;
+  // Classes by what they have, or selectors by what they demand.
+  struct Files {
+    absl::flat_hash_map<model::AtomId, IdSet> present;  // by label
+    absl::flat_hash_map<std::uint64_t, IdSet> values;   // by label and value
   };
-  template <typename Id>
-  using Files = absl::flat_hash_map<std::string, ByLabel<Id>>;
 
   // All that the selector demands; one kNever if nothing can match, kEverything if nothing is
   // demanded.
-  static std::vector<Filing> DemandsOf(const model::Selector& selector);
-  template <typename Id>
-  static std::size_t CountIn(const Files<Id>& files, const Filing& filing);
+  static std::vector<Demand> DemandsOf(const model::Selector& selector);
+  static std::size_t CountIn(const Files& files, const Demand& demand);
   // The demand that the fewest of those in `files` fulfil; of equal ones the first.
-  template <typename Id>
-  static const Filing& Rarest(const Files<Id>& files, const std::vector<Filing>& demands);
-  [[nodiscard]] std::vector<ClassId> Candidates(const Filing& demand) const;
-  void File(SelectorId id, bool add);
+  static const Demand& Rarest(const Files& files, const std::vector<Demand>& demands);
+  [[nodiscard]] std::vector<ClassId> Candidates(const Demand& demand) const;
+  void FileSelector(SelectorId id, const Demand& demand, bool add);
   void FileClass(ClassId id, bool add);
   void Try(SelectorId selector, ClassId labels);
-  void EndMatch(SelectorId selector, ClassId labels);
 
   Listener& listener_;
   std::vector<Class> classes_;
@@ -101,10 +91,10 @@ class LabelIndex {
   std::vector<SelectorEntry> selectors_;
   std::vector<SelectorId> free_selectors_;
   absl::flat_hash_map<model::Selector, SelectorId> selector_ids_;
-  Files<SelectorId> selector_files_;
-  absl::flat_hash_set<SelectorId> unfiled_selectors_;  // to be tried against every class
-  Files<ClassId> class_files_;
-  absl::flat_hash_set<ClassId> live_classes_;
+  Files selector_files_;
+  IdSet unfiled_selectors_;  // to be tried against every class
+  Files class_files_;
+  IdSet live_classes_;
   std::uint64_t evaluations_ = 0;
 };
 

@@ -16,6 +16,8 @@ namespace felix::compiler {
 // IPv4 member is eight bytes and only further contributors are counted.
 class MemberCounts {
  public:
+  // Room for so many IPv4 members more.
+  void Reserve(std::size_t more) { v4_.reserve(v4_.size() + more); }
   // Each returns whether the member came or went.
   bool Add(const ir::SetMember& member);
   bool Remove(const ir::SetMember& member);  // of one that is there

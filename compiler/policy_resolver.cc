@@ -5,108 +5,146 @@
 #include <utility>
 
 #include "compiler/fault.h"
+#include "model/packed.h"
 
 namespace felix::compiler {
 
-const model::Tier* PolicyResolver::FindTier(const std::string& name) const {
-  const auto found = tiers_.find(name);
+PolicyResolver::~PolicyResolver() {
+  for (const Entry& entry : policies_) {
+    if (entry.tier != 0) model::atoms::Release({&entry.tier, 1});
+  }
+}
+
+const model::Tier* PolicyResolver::FindTier(std::string_view name) const {
+  const auto found = tiers_.find(std::string(name));
   return found == tiers_.end() ? nullptr : &found->second;
 }
 
 void PolicyResolver::MarkClassesOf(SelectorId selector) {
-  const auto& classes = index_.ClassesOf(selector);
-  dirty_.insert(classes.begin(), classes.end());
+  for (const ClassId labels : index_.ClassesOf(selector)) dirty_.Insert(labels);
 }
 
-void PolicyResolver::RemovePolicy(const model::PolicyId& id) {
-  const auto found = policies_.find(id);
-  if (found == policies_.end()) return;
-  const Entry entry = std::move(found->second);
-  policies_.erase(found);
-  const auto erase_from = [&](auto& map, const auto& key) {
-    const auto users = map.find(key);
-    users->second.erase(id);
-    if (users->second.empty()) map.erase(users);
-  };
-  erase_from(policies_of_selector_, entry.selector);
-  erase_from(policies_of_tier_, entry.position.tier);
+model::PolicyId PolicyResolver::IdOf(PolicyNumber number) const {
+  model::PolicyId id;
+  model::ReadKey(numbers_.KeyOf(number), id);
+  return id;
+}
+
+void PolicyResolver::RemovePolicy(std::string_view key) {
+  const std::optional<PolicyNumber> number = numbers_.Find(key);
+  if (!number.has_value()) return;
+  const Entry entry = std::exchange(policies_[*number], Entry{});
+  numbers_.Release(*number);
+  policies_of_selector_[entry.selector].Erase(*number);
+  const auto in_tier = policies_of_tier_.find(entry.tier);
+  in_tier->second.Erase(*number);
+  if (in_tier->second.empty()) policies_of_tier_.erase(in_tier);
+  model::atoms::Release({&entry.tier, 1});
   MarkClassesOf(entry.selector);
   index_.ReleaseSelector(entry.selector);
 }
 
 void PolicyResolver::SetPolicy(const model::PolicyId& id, const model::Policy* policy) {
+  resolved_.clear();
+  std::string key;
+  model::AppendKey(id, key);
   if (policy == nullptr) {
-    RemovePolicy(id);
+    RemovePolicy(key);
     return;
   }
   Entry entry;
-  entry.id = id;
-  entry.position = PositionOf(id, policy->tier, policy->order, FindTier(policy->tier));
   entry.order = policy->order;
   entry.ingress_applies = policy->ingress_applies;
   entry.egress_applies = policy->egress_applies;
   entry.layers = LayersOf(*policy);
+  entry.tier = model::atoms::Acquire(policy->tier);
   // Before the old version goes, so that an unchanged selector keeps its matches.
   entry.selector = index_.AcquireSelector(policy->selector);
-  if (const auto found = policies_.find(id); found != policies_.end()) {
-    const Entry& old = found->second;
-    if (old.selector == entry.selector && old.position == entry.position &&
+  if (const auto number = numbers_.Find(key); number.has_value()) {
+    const Entry& old = policies_[*number];
+    if (old.selector == entry.selector && old.tier == entry.tier && old.order == entry.order &&
         old.ingress_applies == entry.ingress_applies &&
         old.egress_applies == entry.egress_applies && old.layers == entry.layers) {
       index_.ReleaseSelector(entry.selector);
+      model::atoms::Release({&entry.tier, 1});
       return;
     }
-    RemovePolicy(id);
+    RemovePolicy(key);
   }
-  policies_of_selector_[entry.selector].insert(id);
-  policies_of_tier_[entry.position.tier].insert(id);
+  const PolicyNumber number = numbers_.Take(key).first;
+  if (number >= policies_.size()) policies_.resize(number + 1);
+  if (entry.selector >= policies_of_selector_.size()) {
+    policies_of_selector_.resize(entry.selector + 1);
+  }
+  policies_of_selector_[entry.selector].Insert(number);
+  policies_of_tier_[entry.tier].Insert(number);
   MarkClassesOf(entry.selector);
-  policies_.emplace(id, std::move(entry));
+  policies_[number] = std::move(entry);
 }
 
 void PolicyResolver::SetTier(const model::TierId& id, const model::Tier* tier) {
+  resolved_.clear();
   if (tier != nullptr) {
     tiers_.insert_or_assign(id.name, *tier);
   } else {
     tiers_.erase(id.name);
   }
-  const auto policies = policies_of_tier_.find(id.name);
+  const auto policies = policies_of_tier_.find(model::atoms::Find(id.name));
   if (policies == policies_of_tier_.end()) return;
-  for (const model::PolicyId& policy_id : policies->second) {
-    Entry& entry = policies_.find(policy_id)->second;
-    entry.position = PositionOf(policy_id, id.name, entry.order, tier);
+  for (const PolicyNumber number : policies->second) {
+    Entry& entry = policies_[number];
+    entry.position.reset();
     if (!IsPlanted(Fault::kTierChangeUnheard)) MarkClassesOf(entry.selector);
   }
 }
 
 absl::btree_set<ClassId> PolicyResolver::TakeDirtyClasses() {
-  return std::exchange(dirty_, {});
+  const IdSet dirty = std::exchange(dirty_, {});
+  return {dirty.begin(), dirty.end()};
+}
+
+const PolicyPosition& PolicyResolver::PositionOfEntry(PolicyNumber number) {
+  Entry& entry = policies_[number];
+  if (entry.position == nullptr) {
+    const std::string_view tier = model::atoms::TextOf(entry.tier);
+    entry.position = std::make_unique<PolicyPosition>(
+        PositionOf(IdOf(number), tier, entry.order, FindTier(tier)));
+  }
+  return *entry.position;
 }
 
 std::vector<TierInForce> PolicyResolver::Resolve(ClassId labels, Direction direction,
-                                                 PolicyLayer layer) const {
-  std::vector<const Entry*> entries;
+                                                 PolicyLayer layer) {
+  const auto [resolved, is_new] = resolved_.try_emplace({labels, direction, layer});
+  if (is_new) resolved->second = ResolveAnew(labels, direction, layer);
+  return resolved->second;
+}
+
+std::vector<TierInForce> PolicyResolver::ResolveAnew(ClassId labels, Direction direction,
+                                                     PolicyLayer layer) {
+  std::vector<std::pair<const PolicyPosition*, PolicyNumber>> policies;
   for (const SelectorId selector : index_.SelectorsOf(labels)) {
-    const auto policies = policies_of_selector_.find(selector);
-    if (policies == policies_of_selector_.end()) continue;
-    for (const model::PolicyId& id : policies->second) {
-      const Entry& entry = policies_.find(id)->second;
+    if (selector >= policies_of_selector_.size()) continue;
+    for (const PolicyNumber number : policies_of_selector_[selector]) {
+      const Entry& entry = policies_[number];
       if ((entry.layers & LayerBit(layer)) == 0) continue;
       const bool applies =
           direction == Direction::kIngress ? entry.ingress_applies : entry.egress_applies;
-      if (applies || IsPlanted(Fault::kPolicyTypesIgnored)) entries.push_back(&entry);
+      if (applies || IsPlanted(Fault::kPolicyTypesIgnored)) {
+        policies.emplace_back(&PositionOfEntry(number), number);
+      }
     }
   }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry* a, const Entry* b) { return a->position < b->position; });
+  std::sort(policies.begin(), policies.end(),
+            [](const auto& a, const auto& b) { return *a.first < *b.first; });
   std::vector<TierInForce> tiers;
-  for (const Entry* entry : entries) {
-    if (tiers.empty() || tiers.back().name != entry->position.tier) {
-      tiers.push_back({.name = entry->position.tier,
-                       .default_action = DefaultActionOf(FindTier(entry->position.tier), layer),
+  for (const auto& [position, number] : policies) {
+    if (tiers.empty() || tiers.back().name != position->tier) {
+      tiers.push_back({.name = position->tier,
+                       .default_action = DefaultActionOf(FindTier(position->tier), layer),
                        .policies = {}});
     }
-    tiers.back().policies.push_back(entry->id);
+    tiers.back().policies.push_back(IdOf(number));
   }
   return tiers;
 }

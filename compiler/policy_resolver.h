@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 
+#include "compiler/id_set.h"
+#include "compiler/key_numbers.h"
 #include "compiler/label_index.h"
 #include "compiler/policy_order.h"
 #include "compiler/shape.h"
@@ -22,6 +27,9 @@ namespace felix::compiler {
 class PolicyResolver : private LabelIndex::Listener {
  public:
   PolicyResolver() : index_(*this) {}
+  ~PolicyResolver() override;
+  PolicyResolver(const PolicyResolver&) = delete;
+  PolicyResolver& operator=(const PolicyResolver&) = delete;
 
   // The policy as it is in force; null: it is not. Only its selector, tier, order, types and
   // layers matter.
@@ -29,7 +37,10 @@ class PolicyResolver : private LabelIndex::Listener {
   void SetTier(const model::TierId& id, const model::Tier* tier);
 
   ClassId AcquireClass(const model::LabelSet& labels) { return index_.AcquireClass(labels); }
-  void ReleaseClass(ClassId id) { index_.ReleaseClass(id); }
+  void ReleaseClass(ClassId id) {
+    resolved_.clear();
+    index_.ReleaseClass(id);
+  }
 
   // Classes whose ordered policies may have changed since the last call. May name classes that have
   // been released.
@@ -38,32 +49,42 @@ class PolicyResolver : private LabelIndex::Listener {
   // The tiers of one layer in force for these labels, in order. What the policies of a tier did not
   // decide before the normal layer, they leave to it.
   [[nodiscard]] std::vector<TierInForce> Resolve(ClassId labels, Direction direction,
-                                                 PolicyLayer layer = PolicyLayer::kNormal) const;
+                                                 PolicyLayer layer = PolicyLayer::kNormal);
 
   [[nodiscard]] std::uint64_t evaluations() const { return index_.evaluations(); }
 
  private:
+  using PolicyNumber = KeyNumbers::Number;
   struct Entry {
-    model::PolicyId id;
     SelectorId selector = 0;
-    PolicyPosition position;
+    model::AtomId tier = 0;  // with a reference
     std::optional<double> order;
     bool ingress_applies = false;
     bool egress_applies = false;
     PolicyLayers layers = 0;
+    // Worked out when the policy first matches somebody here.
+    std::unique_ptr<PolicyPosition> position;
   };
 
-  void OnMatch(SelectorId, ClassId labels, bool) override { dirty_.insert(labels); }
+  void OnMatch(SelectorId, ClassId labels, bool) override { dirty_.Insert(labels); }
   void MarkClassesOf(SelectorId selector);
-  void RemovePolicy(const model::PolicyId& id);
-  [[nodiscard]] const model::Tier* FindTier(const std::string& name) const;
+  void RemovePolicy(std::string_view key);
+  [[nodiscard]] model::PolicyId IdOf(PolicyNumber number) const;
+  const PolicyPosition& PositionOfEntry(PolicyNumber number);
+  [[nodiscard]] const model::Tier* FindTier(std::string_view name) const;
+  [[nodiscard]] std::vector<TierInForce> ResolveAnew(ClassId labels, Direction direction,
+                                                     PolicyLayer layer);
 
   LabelIndex index_;
   absl::btree_map<std::string, model::Tier> tiers_;
-  absl::flat_hash_map<model::PolicyId, Entry> policies_;
-  absl::flat_hash_map<SelectorId, absl::btree_set<model::PolicyId>> policies_of_selector_;
-  absl::flat_hash_map<std::string, absl::btree_set<model::PolicyId>> policies_of_tier_;
-  absl::btree_set<ClassId> dirty_;
+  KeyNumbers numbers_;
+  std::vector<Entry> policies_;              // by number
+  std::vector<IdSet> policies_of_selector_;  // by selector
+  absl::flat_hash_map<model::AtomId, IdSet> policies_of_tier_;
+  IdSet dirty_;
+  // What was asked for since the last change: endpoints of one class ask the same.
+  absl::flat_hash_map<std::tuple<ClassId, Direction, PolicyLayer>, std::vector<TierInForce>>
+      resolved_;
 };
 
 }  // namespace felix::compiler

@@ -40,20 +40,20 @@ void SetMembers::Count(ActiveSet& set, const ir::SetMember& member, bool add) {
 }
 
 void SetMembers::Contribute(ActiveSet& set, const Contribution& contribution, bool add) {
-  const auto for_each_net = [&](auto visit) {
-    if (contribution.nets == nullptr) return visit(contribution.net);
-    for (const model::Cidr& net : *contribution.nets) visit(net);
-  };
   MarkDirty(set);
   if (set.definition.kind == ir::SetKind::kNet) {
-    for_each_net(
+    // The first contributor is often the only one, and a large one would grow the table many times.
+    if (add && set.counts.size() == 0 && contribution.size() > 8) {
+      set.counts.Reserve(contribution.size());
+    }
+    contribution.ForEachNet(
         [&](const model::Cidr& net) { Count(set, {.net = net, .protocol = {}, .port = 0}, add); });
     return;
   }
-  if (contribution.ports == nullptr) return;
-  for (const model::NamedPort& port : contribution.ports->first) {
+  if (contribution.ports() == nullptr) return;
+  for (const model::NamedPort& port : contribution.ports()->first) {
     if (!PortMatches(set.definition, port)) continue;
-    for_each_net([&](const model::Cidr& net) {
+    contribution.ForEachNet([&](const model::Cidr& net) {
       Count(set, {.net = net, .protocol = port.protocol, .port = port.port}, add);
     });
   }
@@ -65,52 +65,55 @@ void SetMembers::ContributeToClassSets(ClassId labels, const Contribution& contr
   }
 }
 
-SetMembers::Contribution SetMembers::MakeContribution(const std::vector<model::Cidr>& nets,
-                                                      const std::vector<model::NamedPort>& ports) {
-  Contribution contribution;
-  if (nets.size() == 1) {
-    contribution.net = nets.front();
-  } else {
-    contribution.nets = std::make_unique<std::vector<model::Cidr>>(nets);
+SetMembers::Contribution::Contribution(const std::vector<model::Cidr>& nets, const PortList* ports)
+    : ports_(ports) {
+  if (nets.size() == 1 && nets.front().family() == model::IpFamily::kV4) {
+    nets_ = std::uint64_t{nets.front().address().v4_host_order()} << 32U |
+            static_cast<std::uint64_t>(nets.front().prefix_length()) << 8U | 3U;
+  } else if (!nets.empty()) {
+    nets_ = reinterpret_cast<std::uint64_t>(new Nets(nets));
   }
-  if (!ports.empty()) {
-    const auto list = port_lists_.try_emplace(ports, 0).first;
-    ++list->second;
-    contribution.ports = &*list;
-  }
-  return contribution;
+}
+
+SetMembers::Contribution::~Contribution() {
+  if (is_list()) delete list();
+}
+
+model::Cidr SetMembers::Contribution::SingleNet() const {
+  return {model::IpAddress::V4(static_cast<std::uint32_t>(nets_ >> 32U)),
+          static_cast<std::uint8_t>(nets_ >> 8U)};
+}
+
+bool SetMembers::Contribution::Equals(const Contribution& other) const {
+  if (ports_ != other.ports_ || is_list() != other.is_list()) return false;
+  return is_list() ? *list() == *other.list() : nets_ == other.nets_;
+}
+
+const SetMembers::PortList* SetMembers::HoldPorts(const std::vector<model::NamedPort>& ports) {
+  if (ports.empty()) return nullptr;
+  const auto list = port_lists_.try_emplace(ports, 0).first;
+  ++list->second;
+  return &*list;
 }
 
 void SetMembers::Release(const Contribution& contribution) {
-  if (contribution.ports == nullptr) return;
-  const auto list = port_lists_.find(contribution.ports->first);
+  if (contribution.ports() == nullptr) return;
+  const auto list = port_lists_.find(contribution.ports()->first);
   if (--list->second == 0) port_lists_.erase(list);
-}
-
-bool SetMembers::Equals(const Contribution& a, const Contribution& b) {
-  if (a.ports != b.ports || (a.nets == nullptr) != (b.nets == nullptr)) return false;
-  return a.nets == nullptr ? a.net == b.net : *a.nets == *b.nets;
 }
 
 void SetMembers::Join(ThingId id, ClassId labels) {
   if (labels >= things_of_class_.size()) things_of_class_.resize(labels + 1);
-  std::vector<ThingId>& members = things_of_class_[labels];
   things_[id].labels = labels;
-  things_[id].place = static_cast<std::uint32_t>(members.size());
-  members.push_back(id);
+  things_of_class_[labels].Insert(id);
 }
 
 void SetMembers::Leave(ThingId id) {
-  std::vector<ThingId>& members = things_of_class_[things_[id].labels];
-  const std::uint32_t place = things_[id].place;
-  members[place] = members.back();
-  things_[members[place]].place = place;
-  members.pop_back();
-  if (members.empty()) members = {};
+  things_of_class_[things_[id].labels].Erase(id);
 }
 
-const std::vector<SetMembers::ThingId>& SetMembers::ThingsOf(ClassId labels) const {
-  static const std::vector<ThingId> none;
+const IdSet& SetMembers::ThingsOf(ClassId labels) const {
+  static const IdSet none{};
   return labels < things_of_class_.size() ? things_of_class_[labels] : none;
 }
 
@@ -123,19 +126,20 @@ void SetMembers::SetThing(ThingId id, const model::LabelSet& labels,
                           const std::vector<model::Cidr>& nets,
                           const std::vector<model::NamedPort>& ports) {
   if (id >= things_.size()) things_.resize(id + 1);
-  Contribution contribution = MakeContribution(nets, ports);
+  Contribution contribution(nets, HoldPorts(ports));
   Thing& thing = things_[id];
   // The new class and contribution come before the old ones go, so that nothing flaps and a class
   // that stays in use keeps its matches.
   const ClassId new_class = index_.AcquireClass(labels);
-  if (thing.present && (thing.labels == new_class || IsPlanted(Fault::kStaleClassOnLabelChange)) &&
-      Equals(thing.contribution, contribution)) {
+  const bool is_new = thing.labels == Thing::kAbsent;
+  if (!is_new && (thing.labels == new_class || IsPlanted(Fault::kStaleClassOnLabelChange)) &&
+      thing.contribution.Equals(contribution)) {
     index_.ReleaseClass(new_class);
     Release(contribution);
     return;
   }
   ContributeToClassSets(new_class, contribution, true);
-  if (!std::exchange(thing.present, true)) {
+  if (is_new) {
     thing.contribution = std::move(contribution);
     Join(id, new_class);
     return;
@@ -164,7 +168,8 @@ void SetMembers::SetLabels(ThingId id, const model::LabelSet& labels) {
 }
 
 void SetMembers::RemoveThing(ThingId id) {
-  FELIX_CHECK(id < things_.size() && things_[id].present, "removed a thing that is not there");
+  FELIX_CHECK(id < things_.size() && things_[id].labels != Thing::kAbsent,
+              "removed a thing that is not there");
   Thing& thing = things_[id];
   ContributeToClassSets(thing.labels, thing.contribution, false);
   Leave(id);

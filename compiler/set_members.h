@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 
+#include "compiler/id_set.h"
 #include "compiler/ir/desired_state.h"
 #include "compiler/label_index.h"
 #include "compiler/member_counts.h"
@@ -52,15 +54,49 @@ class SetMembers : private LabelIndex::Listener {
   // Equal lists of ports are one; the count says how many things have it.
   using PortLists = std::map<std::vector<model::NamedPort>, std::uint32_t>;
   using PortList = PortLists::value_type;
-  struct Contribution {
-    model::Cidr net;                                 // if `nets` is null
-    std::unique_ptr<std::vector<model::Cidr>> nets;  // unless it is one net
-    const PortList* ports = nullptr;                 // null: none
+  // The nets and ports of a thing. Most have one IPv4 address, which takes the place of the pointer
+  // to a list.
+  class Contribution {
+   public:
+    Contribution() = default;
+    Contribution(const std::vector<model::Cidr>& nets, const PortList* ports);
+    Contribution(Contribution&& other) noexcept
+        : nets_(std::exchange(other.nets_, kNone)), ports_(other.ports_) {}
+    Contribution& operator=(Contribution&& other) noexcept {
+      std::swap(nets_, other.nets_);
+      std::swap(ports_, other.ports_);
+      return *this;
+    }
+    Contribution(const Contribution&) = delete;
+    Contribution& operator=(const Contribution&) = delete;
+    ~Contribution();
+
+    template <typename Visit>
+    void ForEachNet(Visit visit) const {
+      if (is_list()) {
+        for (const model::Cidr& net : *list()) visit(net);
+      } else if (nets_ != kNone) {
+        visit(SingleNet());
+      }
+    }
+    [[nodiscard]] std::size_t size() const { return is_list() ? list()->size() : 1; }
+    [[nodiscard]] const PortList* ports() const { return ports_; }
+    [[nodiscard]] bool Equals(const Contribution& other) const;
+
+   private:
+    using Nets = std::vector<model::Cidr>;
+    static constexpr std::uint64_t kNone = 1;
+    [[nodiscard]] bool is_list() const { return (nets_ & 1U) == 0; }
+    [[nodiscard]] const Nets* list() const { return reinterpret_cast<const Nets*>(nets_); }
+    [[nodiscard]] model::Cidr SingleNet() const;
+
+    // A pointer to a list; or odd: the address, the prefix length and a set bit, or kNone.
+    std::uint64_t nets_ = kNone;
+    const PortList* ports_ = nullptr;  // null: none
   };
   struct Thing {
-    bool present = false;
-    ClassId labels = 0;
-    std::uint32_t place = 0;  // among the things of its class
+    static constexpr ClassId kAbsent = ~ClassId{0};
+    ClassId labels = kAbsent;
     Contribution contribution;
   };
   struct ActiveSet {
@@ -76,13 +112,11 @@ class SetMembers : private LabelIndex::Listener {
   };
 
   void OnMatch(SelectorId selector, ClassId labels, bool matches) override;
-  Contribution MakeContribution(const std::vector<model::Cidr>& nets,
-                                const std::vector<model::NamedPort>& ports);
+  const PortList* HoldPorts(const std::vector<model::NamedPort>& ports);
   void Release(const Contribution& contribution);
-  static bool Equals(const Contribution& a, const Contribution& b);
   void Join(ThingId id, ClassId labels);
   void Leave(ThingId id);
-  [[nodiscard]] const std::vector<ThingId>& ThingsOf(ClassId labels) const;
+  [[nodiscard]] const IdSet& ThingsOf(ClassId labels) const;
   [[nodiscard]] const std::vector<ActiveSet*>& SetsOf(SelectorId selector) const;
   void MarkDirty(ActiveSet& set);
   void Contribute(ActiveSet& set, const Contribution& contribution, bool add);
@@ -94,7 +128,7 @@ class SetMembers : private LabelIndex::Listener {
   LabelIndex index_;
   PortLists port_lists_;
   std::vector<Thing> things_;
-  std::vector<std::vector<ThingId>> things_of_class_;
+  std::vector<IdSet> things_of_class_;
   absl::flat_hash_map<std::string, std::unique_ptr<ActiveSet>> sets_;
   std::vector<std::vector<ActiveSet*>> sets_of_selector_;
   std::vector<ActiveSet*> dirty_;

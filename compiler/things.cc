@@ -2,13 +2,17 @@
 #include "compiler/things.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "compiler/fault.h"
 #include "model/base/check.h"
+#include "model/packed.h"
 
 namespace felix::compiler {
 namespace {
+
+constexpr char kWorkload = 0;  // as Things::ThingKey counts its kinds
 
 std::vector<model::Cidr> HostNets(const std::vector<model::IpAddress>& addresses) {
   std::vector<model::Cidr> nets;
@@ -48,20 +52,14 @@ void Things::Join(ThingId id, const std::vector<std::string>& profiles) {
     // A name that occurs twice files the list twice, and Leave takes both away.
     for (const std::string& name : profiles) lists_of_profile_[name].push_back(found->second);
   }
-  std::vector<ThingId>& things = lists_[found->second].things;
+  lists_[found->second].things.Insert(id);
   things_[id].list = found->second;
-  things_[id].place = static_cast<std::uint32_t>(things.size());
-  things.push_back(id);
 }
 
 void Things::Leave(ThingId id) {
   const ListId list = things_[id].list;
-  std::vector<ThingId>& things = lists_[list].things;
-  const std::uint32_t place = things_[id].place;
-  things[place] = things.back();
-  things_[things[place]].place = place;
-  things.pop_back();
-  if (!things.empty()) return;
+  lists_[list].things.Erase(id);
+  if (!lists_[list].things.empty()) return;
   for (const std::string& name : lists_[list].names) {
     const auto lists = lists_of_profile_.find(name);
     if (lists == lists_of_profile_.end()) continue;
@@ -74,25 +72,21 @@ void Things::Leave(ThingId id) {
   free_lists_.push_back(list);
 }
 
-void Things::Set(ThingKey key, const model::LabelSet& own, const std::vector<std::string>& profiles,
-                 const std::vector<model::Cidr>& nets, const std::vector<model::NamedPort>& ports) {
-  ThingId id = 0;
-  if (const auto found = ids_.find(key); found != ids_.end()) {
-    id = *found;
-    if (lists_[things_[id].list].names != profiles) {
-      Leave(id);
-      Join(id, profiles);
-    }
-  } else {
-    if (free_.empty()) {
-      id = static_cast<ThingId>(things_.size());
-      things_.emplace_back();
-    } else {
-      id = free_.back();
-      free_.pop_back();
-    }
-    things_[id].key = std::move(key);
-    ids_.insert(id);
+std::string_view Things::PackedKey(const ThingKey& key) const {
+  key_.assign(1, static_cast<char>(key.index()));
+  std::visit([&](const auto& id) { model::AppendKey(id, key_); }, key);
+  return key_;
+}
+
+void Things::Set(const ThingKey& key, const model::LabelSet& own,
+                 const std::vector<std::string>& profiles, const std::vector<model::Cidr>& nets,
+                 const std::vector<model::NamedPort>& ports) {
+  const auto [id, is_new] = ids_.Take(PackedKey(key));
+  if (is_new) {
+    if (id >= things_.size()) things_.resize(id + 1);
+    Join(id, profiles);
+  } else if (lists_[things_[id].list].names != profiles) {
+    Leave(id);
     Join(id, profiles);
   }
   things_[id].own = own;
@@ -100,14 +94,12 @@ void Things::Set(ThingKey key, const model::LabelSet& own, const std::vector<std
 }
 
 void Things::Remove(const ThingKey& key) {
-  const auto found = ids_.find(key);
-  if (found == ids_.end()) return;
-  const ThingId id = *found;
-  ids_.erase(found);
-  members_.RemoveThing(id);
-  Leave(id);
-  things_[id] = Thing{};
-  free_.push_back(id);
+  const std::optional<ThingId> id = ids_.Find(PackedKey(key));
+  if (!id.has_value()) return;
+  members_.RemoveThing(*id);
+  Leave(*id);
+  things_[*id] = Thing{};
+  ids_.Release(*id);
 }
 
 std::vector<model::WorkloadEndpointId> Things::SetProfileLabels(const std::string& profile,
@@ -122,9 +114,9 @@ std::vector<model::WorkloadEndpointId> Things::SetProfileLabels(const std::strin
   for (const ListId list : lists->second) {
     for (const ThingId id : lists_[list].things) {
       members_.SetLabels(id, Inherit(things_[id]));
-      if (const auto* endpoint = std::get_if<model::WorkloadEndpointId>(&things_[id].key)) {
-        affected.push_back(*endpoint);
-      }
+      const std::string_view packed = ids_.KeyOf(id);
+      if (packed.front() != kWorkload) continue;
+      model::ReadKey(packed.substr(1), affected.emplace_back());
     }
   }
   return affected;
@@ -144,9 +136,9 @@ model::LabelSet Things::Inherit(const Thing& thing) const {
 }
 
 const model::LabelSet& Things::EffectiveLabels(const ThingKey& key) const {
-  const auto found = ids_.find(key);
-  FELIX_CHECK(found != ids_.end(), "asked for the labels of a thing that is not there");
-  return members_.LabelsOf(*found);
+  const std::optional<ThingId> id = ids_.Find(PackedKey(key));
+  FELIX_CHECK(id.has_value(), "asked for the labels of a thing that is not there");
+  return members_.LabelsOf(*id);
 }
 
 }  // namespace felix::compiler

@@ -4,13 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
-#include "absl/hash/hash.h"
 
+#include "compiler/id_set.h"
+#include "compiler/key_numbers.h"
 #include "compiler/set_members.h"
 #include "model/endpoint.h"
 #include "model/host_endpoint.h"
@@ -28,8 +29,7 @@ class Things {
   using ThingKey =
       std::variant<model::WorkloadEndpointId, model::NetworkSetId, model::HostEndpointId>;
 
-  explicit Things(SetMembers& members)
-      : members_(members), ids_(0, KeyHash{&things_}, KeyEqual{&things_}) {}
+  explicit Things(SetMembers& members) : members_(members) {}
   Things(const Things&) = delete;
   Things& operator=(const Things&) = delete;
 
@@ -47,50 +47,35 @@ class Things {
 
  private:
   using ThingId = SetMembers::ThingId;
+  using ListId = std::uint32_t;
   // A list of profiles that things share.
   struct ProfileList {
     std::vector<std::string> names;
-    std::vector<ThingId> things;
+    IdSet things;
   };
-  using ListId = std::uint32_t;
   struct Thing {
-    ThingKey key;
     model::LabelSet own;
     ListId list = 0;
-    std::uint32_t place = 0;  // among the things of its list
   };
 
-  // The table holds only numbers of things; their keys are hashed and compared where they are.
-  struct KeyHash {
-    using is_transparent = void;
-    const std::vector<Thing>* things;
-    std::size_t operator()(const ThingKey& key) const {
-      return std::visit([](const auto& id) { return absl::HashOf(id); }, key);
-    }
-    std::size_t operator()(ThingId id) const { return (*this)((*things)[id].key); }
-  };
-  struct KeyEqual {
-    using is_transparent = void;
-    const std::vector<Thing>* things;
-    bool operator()(ThingId a, ThingId b) const { return a == b; }
-    bool operator()(ThingId a, const ThingKey& b) const { return (*things)[a].key == b; }
-  };
-
-  void Set(ThingKey key, const model::LabelSet& own, const std::vector<std::string>& profiles,
-           const std::vector<model::Cidr>& nets, const std::vector<model::NamedPort>& ports);
+  // The key as bytes behind one that says its kind, in a buffer that the next call overwrites.
+  [[nodiscard]] std::string_view PackedKey(const ThingKey& key) const;
+  void Set(const ThingKey& key, const model::LabelSet& own,
+           const std::vector<std::string>& profiles, const std::vector<model::Cidr>& nets,
+           const std::vector<model::NamedPort>& ports);
   [[nodiscard]] model::LabelSet Inherit(const Thing& thing) const;
   void Join(ThingId id, const std::vector<std::string>& profiles);
   void Leave(ThingId id);
 
   SetMembers& members_;
-  std::vector<Thing> things_;
-  std::vector<ThingId> free_;
-  absl::flat_hash_set<ThingId, KeyHash, KeyEqual> ids_;
+  KeyNumbers ids_;
+  std::vector<Thing> things_;  // by id
   std::vector<ProfileList> lists_;
   std::vector<ListId> free_lists_;
   absl::flat_hash_map<std::vector<std::string>, ListId> list_ids_;
   absl::flat_hash_map<std::string, std::vector<ListId>> lists_of_profile_;
   absl::flat_hash_map<std::string, model::LabelSet> profile_labels_;
+  mutable std::string key_;  // kept for its memory
 };
 
 }  // namespace felix::compiler

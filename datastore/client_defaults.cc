@@ -10,7 +10,7 @@ void DropInheritedOnly(model::LabelSet& labels) {
   std::vector<std::string> dropped;
   for (const auto& [key, value] : labels) {
     if (key.starts_with(kNamespaceLabelPrefix) || key.starts_with(kServiceAccountLabelPrefix)) {
-      dropped.push_back(key);
+      dropped.emplace_back(key);
     }
   }
   for (const std::string& key : dropped) labels.Erase(key);

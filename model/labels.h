@@ -4,21 +4,45 @@
 #include <compare>
 #include <cstddef>
 #include <initializer_list>
-#include <memory>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "model/interned_row.h"
+
 namespace felix::model {
 
-// Labels as a flat vector sorted by key (bytes), each key once. A value whose copies share one
-// vector until one of them is changed, so a copy costs a pointer; copies may live on several
-// threads. Its iteration order is its sort order.
+// Labels sorted by key (bytes), each key once. A value of eight bytes: equal sets in the program
+// share one row of the numbers of their texts, so a copy or a comparison costs a pointer however
+// the sets came about, and eight bytes hold a label. Sets may live on several threads. The
+// iteration order is the sort order and independent of those numbers.
 class LabelSet {
  public:
   using Entry = std::pair<std::string, std::string>;
+  using EntryView = std::pair<std::string_view, std::string_view>;
+
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = EntryView;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = EntryView;
+
+    explicit Iterator(const AtomId* at) : at_(at) {}
+    EntryView operator*() const { return {atoms::TextOf(at_[0]), atoms::TextOf(at_[1])}; }
+    Iterator& operator++() {
+      at_ += 2;
+      return *this;
+    }
+    friend bool operator==(const Iterator&, const Iterator&) = default;
+
+   private:
+    const AtomId* at_;
+  };
 
   LabelSet() = default;
   LabelSet(std::initializer_list<Entry> entries);  // the last of equal keys wins
@@ -30,28 +54,38 @@ class LabelSet {
   // Adds those entries of `inherited` whose keys are not here: what is here shadows.
   void Inherit(const LabelSet& inherited);
 
-  [[nodiscard]] bool empty() const { return entries_ == nullptr; }
-  [[nodiscard]] std::size_t size() const { return entries().size(); }
-  [[nodiscard]] auto begin() const { return entries().begin(); }
-  [[nodiscard]] auto end() const { return entries().end(); }
+  // Keys and values in turn, as numbers of texts to which this set has references.
+  [[nodiscard]] std::span<const AtomId> atoms() const { return row_.words(); }
+  // The number of the key's value; 0 if the key is not here.
+  [[nodiscard]] AtomId ValueOf(AtomId key) const {
+    const std::span<const AtomId> ids = atoms();
+    for (std::size_t i = 0; i < ids.size(); i += 2) {
+      if (ids[i] == key) return ids[i + 1];
+    }
+    return 0;
+  }
+
+  [[nodiscard]] bool empty() const { return row_.empty(); }
+  [[nodiscard]] std::size_t size() const { return atoms().size() / 2; }
+  [[nodiscard]] Iterator begin() const { return Iterator(atoms().data()); }
+  [[nodiscard]] Iterator end() const { return Iterator(atoms().data() + atoms().size()); }
   [[nodiscard]] std::string ToString() const;  // a=1,b=2
 
-  friend bool operator==(const LabelSet& a, const LabelSet& b) {
-    return a.entries_ == b.entries_ || a.entries() == b.entries();
-  }
-  friend auto operator<=>(const LabelSet& a, const LabelSet& b) {
-    return a.entries() <=> b.entries();
-  }
+  friend bool operator==(const LabelSet& a, const LabelSet& b) { return a.row_ == b.row_; }
+  friend std::strong_ordering operator<=>(const LabelSet& a, const LabelSet& b);
   template <typename H>
   friend H AbslHashValue(H h, const LabelSet& l) {
-    return H::combine(std::move(h), l.entries());
+    return H::combine(std::move(h), l.row_);
   }
 
  private:
-  [[nodiscard]] const std::vector<Entry>& entries() const;
-  void Hold(std::vector<Entry> entries);
+  struct Kind {
+    static RowTable& table();
+  };
+  // Makes this the set of these words, to whose texts this has no references yet.
+  void Hold(const std::vector<AtomId>& words);
 
-  std::shared_ptr<const std::vector<Entry>> entries_;  // null if there are none
+  InternedRow<Kind> row_;
 };
 
 }  // namespace felix::model

@@ -2,12 +2,12 @@
 #include "model/selector.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "model/base/check.h"
 #include "model/base/hash.h"
 #include "model/base/status_macros.h"
+#include "model/selector_code.h"
 #include "model/selector_parser.h"
 
 namespace felix::model {
@@ -87,47 +87,51 @@ void AppendText(const SelectorNode& node, std::string& text) {
   }
 }
 
-bool Holds(const SelectorNode& node, const LabelSet& labels) {
-  const auto child_holds = [&](const SelectorNode& child) { return Holds(child, labels); };
+bool AnyChildHolds(selector_code::Words children, const LabelSet& labels, bool wanted);
+
+bool Holds(selector_code::Words words, const LabelSet& labels) {
+  const selector_code::NodeView node = selector_code::First(words);
   switch (node.kind) {
     case Kind::kAll:
     case Kind::kGlobal:
       return true;
     case Kind::kNot:
-      return !Holds(node.children.front(), labels);
+      return !Holds(node.children, labels);
     case Kind::kAnd:
-      return std::all_of(node.children.begin(), node.children.end(), child_holds);
+      return !AnyChildHolds(node.children, labels, false);
     case Kind::kOr:
-      return std::any_of(node.children.begin(), node.children.end(), child_holds);
+      return AnyChildHolds(node.children, labels, true);
     default:
       break;
   }
-  const std::optional<std::string_view> value = labels.Get(node.label);
-  if (!value.has_value()) return node.kind == Kind::kNotEqual || node.kind == Kind::kNotIn;
-  const auto is_member = [&] {
-    return std::binary_search(node.values.begin(), node.values.end(), *value, std::less<>());
-  };
+  const AtomId value = labels.ValueOf(node.label);
+  if (value == 0) return node.kind == Kind::kNotEqual || node.kind == Kind::kNotIn;
   switch (node.kind) {
     case Kind::kHas:
       return true;
     case Kind::kEqual:
-      return *value == node.values.front();
+      return value == node.values.front();
     case Kind::kNotEqual:
-      return *value != node.values.front();
+      return value != node.values.front();
     case Kind::kIn:
-      return is_member();
+      return std::binary_search(node.values.begin(), node.values.end(), value);
     case Kind::kNotIn:
-      return !is_member();
-    case Kind::kContains:
-      return value->find(node.values.front()) != std::string_view::npos;
-    case Kind::kStartsWith:
-      return value->starts_with(node.values.front());
-    case Kind::kEndsWith:
-      return value->ends_with(node.values.front());
+      return !std::binary_search(node.values.begin(), node.values.end(), value);
     default:
       break;
   }
-  FELIX_CHECK(false, "no such kind of selector node");
+  const std::string_view text = atoms::TextOf(value);
+  const std::string_view part = atoms::TextOf(node.values.front());
+  if (node.kind == Kind::kContains) return text.find(part) != std::string_view::npos;
+  if (node.kind == Kind::kStartsWith) return text.starts_with(part);
+  FELIX_CHECK(node.kind == Kind::kEndsWith, "no such kind of selector node");
+  return text.ends_with(part);
+}
+
+bool AnyChildHolds(selector_code::Words children, const LabelSet& labels, bool wanted) {
+  while (!children.empty()) {
+    if (Holds(selector_code::TakeFirst(children), labels) == wanted) return true;
+  }
   return false;
 }
 
@@ -138,35 +142,40 @@ void PrefixLabels(std::string_view prefix, SelectorNode& node) {
 
 }  // namespace
 
-Selector::Selector()
-    : rep_([] {
-        static const std::shared_ptr<const Rep> all = Selector(SelectorNode{}).rep_;
-        return all;
-      }()) {}
+RowTable& Selector::Kind::table() {
+  static auto& table = *new RowTable(&selector_code::AppendAtoms);
+  return table;
+}
 
-Selector::Selector(SelectorNode root) {
+Selector::Selector(const SelectorNode& root) : row_(selector_code::Encode(root)) {}
+
+std::string Selector::text() const {
   std::string text;
-  AppendText(root, text);
-  rep_ = std::make_shared<const Rep>(Rep{.root = std::move(root), .text = std::move(text)});
+  AppendText(root(), text);
+  return text;
 }
 
 std::string Selector::id() const {
   return UniqueId("s", text());
 }
 
+SelectorNode Selector::root() const {
+  return selector_code::Decode(code());
+}
+
 absl::StatusOr<Selector> Selector::Parse(std::string_view text) {
-  FELIX_ASSIGN_OR_RETURN(SelectorNode root, ParseSelector(text));
-  return Selector(std::move(root));
+  FELIX_ASSIGN_OR_RETURN(const SelectorNode root, ParseSelector(text));
+  return Selector(root);
 }
 
 bool Selector::Matches(const LabelSet& labels) const {
-  return Holds(root(), labels);
+  return Holds(code(), labels);
 }
 
 Selector Selector::WithLabelPrefix(std::string_view prefix) const {
   SelectorNode prefixed = root();
   PrefixLabels(prefix, prefixed);
-  return Selector(std::move(prefixed));
+  return Selector(prefixed);
 }
 
 }  // namespace felix::model

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <compare>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "model/interned_row.h"
 #include "model/labels.h"
 
 namespace felix::model {
@@ -39,58 +40,62 @@ struct SelectorNode {
   bool operator==(const SelectorNode&) const = default;
 };
 
-// A parsed Calico selector expression. Immutable and cheap to copy: copies share the tree. Its
-// identity is the canonical text; texts that differ only in spelling compare equal.
+// A parsed Calico selector expression. An immutable value of eight bytes: equal selectors in the
+// program share one row of numbers, which say the tree and refer to its texts. Its identity is the
+// canonical text; texts that differ only in spelling compare equal.
 class Selector {
  public:
-  Selector();  // all()
+  Selector() = default;  // all()
 
   // The empty text is all(). Errors: kInvalidArgument with the position (1-based column) and what
   // was expected there. Refuses nesting deeper than 256 and text longer than 1 MiB without
   // recursing into it.
   static absl::StatusOr<Selector> Parse(std::string_view text);
 
-  // Canonical text (the parser's re-serialisation), e.g. `(a == "b" && has(c))`.
-  [[nodiscard]] const std::string& text() const { return rep_->text; }
-  // "s:" and 38 characters, a digest of the canonical text that is worked out by each call: few
-  // selectors are ever asked for it.
+  // Canonical text (the parser's re-serialisation), e.g. `(a == "b" && has(c))`. Worked out by each
+  // call, like the tree and the id.
+  [[nodiscard]] std::string text() const;
+  // "s:" and 38 characters, a digest of the canonical text.
   [[nodiscard]] std::string id() const;
-  [[nodiscard]] const SelectorNode& root() const { return rep_->root; }
+  [[nodiscard]] SelectorNode root() const;
 
+  // The tree as selector_code.h describes it.
+  [[nodiscard]] std::span<const std::uint32_t> code() const { return row_.words(); }
+
+  // Asks the program's numbers of texts, not the texts: labels and values are compared as numbers.
   [[nodiscard]] bool Matches(const LabelSet& labels) const;
 
   // The same expression with every label name prefixed (pcns., pcsa.).
   [[nodiscard]] Selector WithLabelPrefix(std::string_view prefix) const;
 
-  friend bool operator==(const Selector& a, const Selector& b) {
-    return a.rep_ == b.rep_ || a.rep_->text == b.rep_->text;
-  }
-  friend auto operator<=>(const Selector& a, const Selector& b) {
-    return a.rep_->text <=> b.rep_->text;
+  friend bool operator==(const Selector& a, const Selector& b) { return a.row_ == b.row_; }
+  friend std::strong_ordering operator<=>(const Selector& a, const Selector& b) {
+    return a.text() <=> b.text();
   }
   template <typename H>
   friend H AbslHashValue(H h, const Selector& s) {
-    return H::combine(std::move(h), s.rep_->text);
+    return H::combine(std::move(h), s.row_);
   }
 
  private:
-  struct Rep {
-    SelectorNode root;
-    std::string text;
+  struct Kind {
+    static RowTable& table();
   };
-  explicit Selector(SelectorNode root);
-  std::shared_ptr<const Rep> rep_;  // shared because the value is immutable
+  explicit Selector(const SelectorNode& root);
+  InternedRow<Kind> row_;
 };
 
 // What a selector demands of one label, for indexes. Necessary conditions only: labels that do not
-// fulfil them cannot match; labels that do may still not match.
+// fulfil them cannot match; labels that do may still not match. Texts are numbers to which the
+// selector has references.
 struct LabelRestriction {
-  std::string label;
+  AtomId label = 0;
   bool must_be_present = false;
   bool must_be_absent = false;
-  std::optional<std::vector<std::string>> must_be_one_of;  // sorted, unique
+  std::optional<std::vector<AtomId>> must_be_one_of;  // ascending, unique
 };
-// Sorted by label. Contradictions show as must_be_present && must_be_absent or an empty value list.
+// Ascending by label. Contradictions show as must_be_present && must_be_absent or an empty value
+// list.
 [[nodiscard]] std::vector<LabelRestriction> LabelRestrictions(const Selector& selector);
 
 }  // namespace felix::model

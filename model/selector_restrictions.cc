@@ -4,12 +4,13 @@
 #include <utility>
 
 #include "model/selector.h"
+#include "model/selector_code.h"
 
 namespace felix::model {
 namespace {
 
 using Kind = SelectorNode::Kind;
-using Restrictions = std::vector<LabelRestriction>;  // sorted by label, each label once
+using Restrictions = std::vector<LabelRestriction>;  // ascending by label, each label once
 
 // A label that both sides restrict, under `&&`.
 LabelRestriction Both(const LabelRestriction& a, const LabelRestriction& b) {
@@ -78,15 +79,14 @@ Restrictions AnyOf(const Restrictions& a, const Restrictions& b) {
   return merged;
 }
 
-Restrictions RestrictionsOf(const SelectorNode& node);
+Restrictions RestrictionsOf(selector_code::Words words);
 
 // Merges pairs of neighbours, then pairs of pairs: a long list stays cheap, as no restriction is
 // copied more often than the tree of pairs is deep.
 template <typename Merge>
-Restrictions MergeChildren(const std::vector<SelectorNode>& children, Merge merge) {
+Restrictions MergeChildren(selector_code::Words children, Merge merge) {
   std::vector<Restrictions> parts;
-  parts.reserve(children.size());
-  for (const SelectorNode& child : children) parts.push_back(RestrictionsOf(child));
+  while (!children.empty()) parts.push_back(RestrictionsOf(selector_code::TakeFirst(children)));
   while (parts.size() > 1) {
     std::vector<Restrictions> next;
     next.reserve((parts.size() + 1) / 2);
@@ -99,7 +99,8 @@ Restrictions MergeChildren(const std::vector<SelectorNode>& children, Merge merg
   return std::move(parts.front());
 }
 
-Restrictions RestrictionsOf(const SelectorNode& node) {
+Restrictions RestrictionsOf(selector_code::Words words) {
+  const selector_code::NodeView node = selector_code::First(words);
   LabelRestriction restriction;
   restriction.label = node.label;
   switch (node.kind) {
@@ -111,7 +112,7 @@ Restrictions RestrictionsOf(const SelectorNode& node) {
     case Kind::kEqual:
     case Kind::kIn:
       restriction.must_be_present = true;
-      restriction.must_be_one_of = node.values;
+      restriction.must_be_one_of.emplace(node.values.begin(), node.values.end());
       return {restriction};
     case Kind::kHas:
     case Kind::kContains:
@@ -119,11 +120,13 @@ Restrictions RestrictionsOf(const SelectorNode& node) {
     case Kind::kEndsWith:
       restriction.must_be_present = true;
       return {restriction};
-    case Kind::kNot:
-      if (node.children.front().kind != Kind::kHas) return {};
-      restriction.label = node.children.front().label;
+    case Kind::kNot: {
+      const selector_code::NodeView child = selector_code::First(node.children);
+      if (child.kind != Kind::kHas) return {};
+      restriction.label = child.label;
       restriction.must_be_absent = true;
       return {restriction};
+    }
     case Kind::kAnd:
       return MergeChildren(node.children, AllOf);
     case Kind::kOr:
@@ -135,7 +138,7 @@ Restrictions RestrictionsOf(const SelectorNode& node) {
 }  // namespace
 
 std::vector<LabelRestriction> LabelRestrictions(const Selector& selector) {
-  return RestrictionsOf(selector.root());
+  return RestrictionsOf(selector.code());
 }
 
 }  // namespace felix::model

@@ -24,6 +24,11 @@ bool Assign(Map& map, const typename Map::key_type& key, const typename Map::map
   return true;
 }
 
+template <typename Id, typename Value>
+bool Assign(PackedMap<Id, Value>& map, const Id& key, const Value* value) {
+  return map.Assign(key, value);
+}
+
 template <typename Value>
 const Value* ValueIn(const Update& update) {
   return update.value.has_value() ? std::get_if<Value>(&*update.value) : nullptr;
@@ -37,27 +42,29 @@ bool AssignOnly(Map& map, const typename Map::key_type& key, const Update& updat
   return Assign(map, key, value);
 }
 
+using Visit = std::function<void(const Update&)>;
+
 template <typename Map>
-void AppendAll(const Map& map, std::vector<Update>& updates) {
-  for (const auto& [key, value] : map) updates.push_back(Update{.key = key, .value = value});
+void VisitAll(const Map& map, const Visit& visit) {
+  for (const auto& [key, value] : map) visit(Update{.key = key, .value = value});
 }
 
 // Policies and broken policies share their keys, each key in at most one of the two.
-void AppendMerged(const absl::btree_map<PolicyId, Policy>& policies,
-                  const absl::btree_map<PolicyId, BrokenPolicy>& broken_policies,
-                  std::vector<Update>& updates) {
+void VisitMerged(const PackedMap<PolicyId, Policy>& policies,
+                 const absl::btree_map<PolicyId, BrokenPolicy>& broken_policies,
+                 const Visit& visit) {
   auto broken = broken_policies.begin();
-  const auto append_broken_before = [&](const PolicyId* limit) {
+  const auto visit_broken_before = [&](const PolicyId* limit) {
     for (; broken != broken_policies.end() && (limit == nullptr || broken->first < *limit);
          ++broken) {
-      updates.push_back(Update{.key = broken->first, .value = broken->second});
+      visit(Update{.key = broken->first, .value = broken->second});
     }
   };
   for (const auto& [id, policy] : policies) {
-    append_broken_before(&id);
-    updates.push_back(Update{.key = id, .value = policy});
+    visit_broken_before(&id);
+    visit(Update{.key = id, .value = policy});
   }
-  append_broken_before(nullptr);
+  visit_broken_before(nullptr);
 }
 
 }  // namespace
@@ -91,17 +98,21 @@ bool Store::Set(const Update& update) {
 std::vector<Update> Store::Snapshot() const {
   std::vector<Update> updates;
   updates.reserve(size());
-  AppendAll(endpoints_, updates);
-  AppendMerged(policies_, broken_policies_, updates);
-  AppendAll(tiers_, updates);
-  AppendAll(profiles_, updates);
-  AppendAll(network_sets_, updates);
-  AppendAll(configs_, updates);
-  AppendAll(ip_pools_, updates);
-  AppendAll(nodes_, updates);
-  AppendAll(host_endpoints_, updates);
-  AppendAll(interfaces_, updates);
+  ForEach([&](const Update& update) { updates.push_back(update); });
   return updates;
+}
+
+void Store::ForEach(const Visit& visit) const {
+  VisitAll(endpoints_, visit);
+  VisitMerged(policies_, broken_policies_, visit);
+  VisitAll(tiers_, visit);
+  VisitAll(profiles_, visit);
+  VisitAll(network_sets_, visit);
+  VisitAll(configs_, visit);
+  VisitAll(ip_pools_, visit);
+  VisitAll(nodes_, visit);
+  VisitAll(host_endpoints_, visit);
+  VisitAll(interfaces_, visit);
 }
 
 std::size_t Store::size() const {

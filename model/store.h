@@ -2,31 +2,34 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 
+#include "model/packed_map.h"
 #include "model/update.h"
 
 namespace felix::model {
 
 // The latest value of every key: what a compiler that starts from nothing would be given. Owns its
-// values; ordered, so that walks over it are deterministic. It has no indexes.
+// values; walks over it are in the order of the keys. Of what a cluster has many, it holds packed
+// copies: reading such a value makes it anew. It has no indexes.
 class Store {
  public:
   // Returns whether the value differed from what was held.
   bool Set(const Update& update);
 
-  [[nodiscard]] const absl::btree_map<WorkloadEndpointId, WorkloadEndpoint>& endpoints() const {
+  [[nodiscard]] const PackedMap<WorkloadEndpointId, WorkloadEndpoint>& endpoints() const {
     return endpoints_;
   }
-  [[nodiscard]] const absl::btree_map<PolicyId, Policy>& policies() const { return policies_; }
+  [[nodiscard]] const PackedMap<PolicyId, Policy>& policies() const { return policies_; }
   [[nodiscard]] const absl::btree_map<PolicyId, BrokenPolicy>& broken_policies() const {
     return broken_policies_;
   }
   [[nodiscard]] const absl::btree_map<TierId, Tier>& tiers() const { return tiers_; }
-  [[nodiscard]] const absl::btree_map<ProfileId, Profile>& profiles() const { return profiles_; }
-  [[nodiscard]] const absl::btree_map<NetworkSetId, NetworkSet>& network_sets() const {
+  [[nodiscard]] const PackedMap<ProfileId, Profile>& profiles() const { return profiles_; }
+  [[nodiscard]] const PackedMap<NetworkSetId, NetworkSet>& network_sets() const {
     return network_sets_;
   }
   [[nodiscard]] const absl::btree_map<ConfigId, ConfigParameters>& configs() const {
@@ -42,15 +45,17 @@ class Store {
   }
   // Everything as updates, in key order.
   [[nodiscard]] std::vector<Update> Snapshot() const;
+  // The same, one at a time.
+  void ForEach(const std::function<void(const Update&)>& visit) const;
   [[nodiscard]] std::size_t size() const;
 
  private:
-  absl::btree_map<WorkloadEndpointId, WorkloadEndpoint> endpoints_;
-  absl::btree_map<PolicyId, Policy> policies_;
+  PackedMap<WorkloadEndpointId, WorkloadEndpoint> endpoints_;
+  PackedMap<PolicyId, Policy> policies_;
   absl::btree_map<PolicyId, BrokenPolicy> broken_policies_;
   absl::btree_map<TierId, Tier> tiers_;
-  absl::btree_map<ProfileId, Profile> profiles_;
-  absl::btree_map<NetworkSetId, NetworkSet> network_sets_;
+  PackedMap<ProfileId, Profile> profiles_;
+  PackedMap<NetworkSetId, NetworkSet> network_sets_;
   absl::btree_map<ConfigId, ConfigParameters> configs_;
   absl::btree_map<IpPoolId, IpPool> ip_pools_;
   absl::btree_map<NodeId, Node> nodes_;

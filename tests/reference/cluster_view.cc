@@ -80,7 +80,7 @@ bool ClusterView::Exists(const model::WorkloadEndpointId& id,
 }
 
 const model::WorkloadEndpoint* ClusterView::OwnerOf(const std::string& interface_name) const {
-  for (const auto& [id, endpoint] : store_.endpoints()) {
+  for (const auto& [id, endpoint] : endpoints_) {
     if (id.host == options_.hostname && endpoint.interface_name == interface_name &&
         Exists(id, endpoint)) {
       return &endpoint;
@@ -134,7 +134,7 @@ std::vector<AppliedTier> ClusterView::TiersOf(const model::HostEndpoint& endpoin
 std::vector<AppliedTier> ClusterView::TiersOf(const model::LabelSet& labels, PolicyList list,
                                               Direction direction) const {
   std::map<std::string, std::vector<AppliedPolicy>> by_tier;
-  for (const auto& [id, policy] : store_.policies()) {
+  for (const auto& [id, policy] : policies_) {
     if (IsStaged(id.kind) || !IsIn(list, policy)) continue;
     if (!AppliesTo(policy, direction) || !policy.selector.Matches(labels)) continue;
     by_tier[policy.tier].push_back({id, policy.order.value_or(kLast), &policy});
@@ -165,13 +165,13 @@ std::vector<AppliedTier> ClusterView::TiersOf(const model::LabelSet& labels, Pol
 }
 
 const model::Profile* ClusterView::FindProfile(const std::string& name) const {
-  const auto profile = store_.profiles().find(model::ProfileId{name});
-  return profile == store_.profiles().end() ? nullptr : &profile->second;
+  const auto profile = profiles_.find(model::ProfileId{name});
+  return profile == profiles_.end() ? nullptr : &profile->second;
 }
 
 bool ClusterView::IsSelected(const model::Selector& selector,
                              const model::IpAddress& address) const {
-  for (const auto& [id, endpoint] : store_.endpoints()) {
+  for (const auto& [id, endpoint] : endpoints_) {
     if (Exists(id, endpoint) && Holds(endpoint.addresses, address) &&
         selector.Matches(EffectiveLabels(endpoint.labels, endpoint.profiles))) {
       return true;
@@ -183,7 +183,7 @@ bool ClusterView::IsSelected(const model::Selector& selector,
       return true;
     }
   }
-  for (const auto& [id, network_set] : store_.network_sets()) {
+  for (const auto& [id, network_set] : network_sets_) {
     for (const model::Cidr& net : network_set.nets) {
       if (net.Contains(address) &&
           selector.Matches(EffectiveLabels(network_set.labels, network_set.profiles))) {
@@ -202,7 +202,7 @@ bool ClusterView::HasNamedPort(const model::Selector& selector, const std::strin
     return std::count(endpoint.ports.begin(), endpoint.ports.end(), wanted) > 0 &&
            selector.Matches(EffectiveLabels(endpoint.labels, endpoint.profiles));
   };
-  for (const auto& [id, endpoint] : store_.endpoints()) {
+  for (const auto& [id, endpoint] : endpoints_) {
     if (Exists(id, endpoint) && Holds(endpoint.addresses, address) && has(endpoint)) return true;
   }
   for (const auto& [id, endpoint] : store_.host_endpoints()) {

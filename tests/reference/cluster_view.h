@@ -41,7 +41,12 @@ class ClusterView {
   using EndpointEntry = std::pair<const model::WorkloadEndpointId, model::WorkloadEndpoint>;
 
   ClusterView(const model::Store& store, const compiler::Options& options)
-      : store_(store), options_(options) {}
+      : store_(store),
+        options_(options),
+        endpoints_(store.endpoints().ToMap()),
+        policies_(store.policies().ToMap()),
+        profiles_(store.profiles().ToMap()),
+        network_sets_(store.network_sets().ToMap()) {}
 
   [[nodiscard]] bool IsWorkloadInterface(const std::string& name) const;
   // The local endpoint that the interface belongs to, or null.
@@ -78,6 +83,11 @@ class ClusterView {
 
   const model::Store& store_;
   const compiler::Options& options_;
+  // What the store makes anew whenever it is read.
+  const absl::btree_map<model::WorkloadEndpointId, model::WorkloadEndpoint> endpoints_;
+  const absl::btree_map<model::PolicyId, model::Policy> policies_;
+  const absl::btree_map<model::ProfileId, model::Profile> profiles_;
+  const absl::btree_map<model::NetworkSetId, model::NetworkSet> network_sets_;
 };
 
 }  // namespace felix::reference
