@@ -22,8 +22,8 @@ enum class MemberCommand : std::uint8_t { kAdd, kDelete };
 
 // Adds members to sets and deletes them, in the kernel's own messages
 // (linux/netfilter/ipset/ip_set.h). Owns a netlink socket of the namespace it was opened in. It is
-// there beside libipset because most of what this program writes is members, and in bulk the library
-// takes half as long again as the kernel does alone.
+// there beside libipset because most of what this program writes is members, and in bulk the
+// library takes half as long again as the kernel does alone.
 //
 // A message holds at most kMembersPerMessage members: the kernel is then through with it, and gives
 // its lock away, within some 30 µs. Adding what is there and deleting what is not is no error.

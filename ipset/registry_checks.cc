@@ -128,8 +128,7 @@ absl::StatusOr<ApplyStats> Registry::Verify() {
         verifying_ = false;
         return stats;
       }
-      reading_.emplace();
-      reading_->id = next->first;
+      reading_ = Reading{next->first, 0, 0, {}};
     }
     const std::string id = reading_->id;
     const auto it = entries_.find(id);
