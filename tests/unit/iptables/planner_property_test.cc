@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "iptables/desired_encoder.h"
 #include "iptables/planner.h"
 #include "tests/support/fake_kernel_table.h"
 #include "tests/support/random.h"
@@ -160,6 +161,56 @@ TEST(PlannerProperty, PlansReachWhatIsDesiredAndHarmNobody) {
       ASSERT_TRUE(again.ok() && again->empty()) << Print(*again, model::IpFamily::kV4);
       if (::testing::Test::HasFailure()) return;
       Disturb(random, table);
+    }
+  }
+}
+
+// The verdict of a packet that no rule but DROP and the jumps catch: it shows whether the way ends
+// in the DROP behind all dispatch rules.
+bool IsDropped(TableContent& table, const std::string& chain) {
+  for (const KernelRule& rule : ChainOf(table, chain).rules) {
+    if (rule.rule.is_jump && IsDropped(table, rule.rule.target)) return true;
+    if (rule.rule.target == "DROP" && rule.rule == DropRule(model::IpFamily::kV4)) return true;
+  }
+  return false;
+}
+
+// FORWARD goes to a dispatch chain, which goes to some of the endpoint chains and then drops.
+DesiredTable RandomDispatch(Random& random) {
+  DesiredTable desired;
+  std::vector<EncodedRule> rules;
+  for (const char* name : {"califw-c", "felix-d", "calipi-e"}) {
+    if (random.Chance(40)) continue;
+    rules.push_back(testing::JumpTo(name));
+  }
+  rules.push_back(DropRule(model::IpFamily::kV4));
+  desired.chains["cali-a"] = rules;
+  for (const EncodedRule& rule : rules) {
+    if (!rule.is_jump) continue;
+    auto& chain = desired.chains[rule.target];
+    for (std::size_t n = random.Below(4); n > 0; --n) {
+      chain.push_back(testing::Numbered(static_cast<std::uint32_t>(random.Below(6))));
+    }
+  }
+  desired.hooks["FORWARD"].first = {testing::JumpTo("cali-a")};
+  return desired;
+}
+
+TEST(PlannerProperty, EveryPrefixOfAPlanDropsWhatNoDispatchRuleKnows) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    TableContent table = RandomForeignTable(random);
+    DesiredTable desired = RandomDispatch(random);
+    for (int step = 0; step < 5; ++step, desired = RandomDispatch(random)) {
+      const auto plan = Plan(table, desired, HookPlacement::kInsert);
+      ASSERT_TRUE(plan.ok()) << plan.status();
+      for (const Operation& operation : plan->operations) {
+        ASSERT_TRUE(testing::Execute(operation, table).ok());
+        ExpectAllJumpsLand(table);
+        ASSERT_TRUE(step == 0 || IsDropped(table, "FORWARD"));
+      }
+      ASSERT_TRUE(IsDropped(table, "FORWARD"));
     }
   }
 }

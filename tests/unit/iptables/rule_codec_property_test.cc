@@ -8,10 +8,12 @@
 namespace felix::iptables {
 namespace {
 
-const SetIndexResolver kIndexOf = [](const ir::SetKey&) {
-  return absl::StatusOr<std::uint16_t>(std::uint16_t{1});
+const SetIndexResolver kIndexOf = [](const ir::SetKey& key) {
+  return absl::StatusOr<std::uint16_t>(std::uint16_t{key.id == testing::kNetSet ? 7U : 300U});
 };
-const SetIdResolver kIdOf = [](std::uint16_t) { return absl::StatusOr<std::string>("set"); };
+const SetIdResolver kIdOf = [](std::uint16_t index) {
+  return absl::StatusOr<std::string>(index == 7 ? testing::kNetSet : testing::kPortSet);
+};
 
 // Damaged entries give an error or a rule that can be encoded and read again; never a crash.
 TEST(RuleCodecProperty, ReadsDamagedEntriesSafely) {
