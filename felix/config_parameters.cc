@@ -95,7 +95,7 @@ constexpr std::array kParameters = {
     Parameter{"LogSeverityFile", kOneOf, "INFO", kAnywhere, kLive, kSeverities},
     Parameter{"LogSeverityScreen", kOneOf, "INFO", kAnywhere, kLive, kSeverities},
     Inert("LogSeveritySys"),
-    Parameter{"MaxIpsetSize", kInt, "1048576", kAnywhere, kRestart, "1..4294967295"},
+    Parameter{"MaxIpsetSize", kInt, "1048576", kAnywhere, kLive, "1..4294967295"},
     Inert("MetadataAddr"),
     Inert("MetadataPort"),
     Parameter{"NATOutgoingAddress", kIpv4Address, ""},

@@ -37,15 +37,6 @@ void InsertTables(const Map& keyed, model::IpFamily family, absl::btree_set<ir::
   }
 }
 
-absl::btree_map<std::string, std::string> OfFamily(
-    const absl::btree_map<ir::SetKey, std::string>& reasons, model::IpFamily family) {
-  absl::btree_map<std::string, std::string> own;
-  for (const auto& [key, reason] : reasons) {
-    if (key.family == family) own.emplace(key.id, reason);
-  }
-  return own;
-}
-
 void Count(const ipset::ApplyStats& stats, ApplyReport& report) {
   report.sets_created += stats.sets_created;
   report.sets_destroyed += stats.sets_destroyed;
@@ -106,7 +97,6 @@ void Dataplane::KeepTable(Family& family, ir::Table table) {
   };
   kept.table = std::make_unique<iptables::Table>(family.family, table, *kept.kernel, index_of,
                                                  options_.placement);
-  kept.table->SetUnusableSets(OfFamily(unusable_sets_, family.family));
   if (table == ir::Table::kNat) {
     kept.table->SetLeftOverRules([this, &family](const iptables::EncodedRule& rule) {
       if (rule.target != "MASQUERADE") return false;
@@ -148,6 +138,10 @@ void Dataplane::SetOptions(const DataplaneOptions& options, const ir::DesiredSta
   look_for_tables_ = true;
   options_.ipv6_support = options.ipv6_support;
   options_.placement = options.placement;
+  options_.sets.max_set_size = options.sets.max_set_size;
+  for (const std::unique_ptr<Family>& family : families_) {
+    family->sets.SetMaxSetSize(options.sets.max_set_size);
+  }
   if (!rebuild) return;
   // A table cannot change where its hooks go; another one over the same state can.
   ir::DesiredDelta everything = ir::Diff({}, desired);
@@ -162,13 +156,12 @@ void Dataplane::SetOptions(const DataplaneOptions& options, const ir::DesiredSta
   }
 }
 
-void Dataplane::SetUnusableSets(const absl::btree_map<ir::SetKey, std::string>& reasons) {
-  if (reasons == unusable_sets_) return;
-  unusable_sets_ = reasons;
-  for (const std::unique_ptr<Family>& family : families_) {
-    const auto own = OfFamily(reasons, family->family);
-    for (auto& [name, kept] : family->tables) kept.table->SetUnusableSets(own);
+void Dataplane::CloseForQuarantinedSets(Family& family) {
+  absl::btree_map<std::string, std::string> reasons;
+  for (const auto& [id, status] : family.sets.quarantined()) {
+    reasons.emplace(id, std::string(status.message()));
   }
+  for (auto& [name, kept] : family.tables) kept.table->SetUnusableSets(reasons);
 }
 
 void Dataplane::ResyncTables() {
@@ -302,8 +295,11 @@ void Dataplane::ApplyUpserts(Family& family, ApplyReport& report) {
   family.failed_sets.clear();
   if (!family.sets.dirty()) return;
   const absl::StatusOr<ipset::ApplyStats> stats = family.sets.ApplyUpserts(tables_change);
-  const std::vector<ir::SetKey>& failed = family.sets.failed_sets();
-  family.failed_sets.insert(failed.begin(), failed.end());
+  // Rules wait for a set that failed; for one that cannot be had they would wait for ever.
+  for (const ir::SetKey& key : family.sets.failed_sets()) {
+    if (!family.sets.quarantined().contains(key.id)) family.failed_sets.insert(key);
+  }
+  CloseForQuarantinedSets(family);
   if (!stats.ok()) {
     report.failures.push_back(
         {fmt::format("write the {} sets", FamilyName(family.family)), stats.status()});

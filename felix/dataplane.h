@@ -41,12 +41,8 @@ class Dataplane final : public Applier {
 
   // Takes note; no kernel call. Families that are switched off keep note as well.
   void Stage(const ir::DesiredDelta& delta);
-  // Other options; `desired` is the whole of what was staged so far. max_set_size stays.
+  // Other options; `desired` is the whole of what was staged so far.
   void SetOptions(const DataplaneOptions& options, const ir::DesiredState& desired);
-
-  // Sets that must not be believed, with the reason: what names them is closed instead. Replaces
-  // what was said before.
-  void SetUnusableSets(const absl::btree_map<ir::SetKey, std::string>& reasons);
 
   ApplyReport Apply() override;
   void ResyncTables() override;
@@ -71,6 +67,8 @@ class Dataplane final : public Applier {
   void ApplyUpserts(Family& family, ApplyReport& report);
   // True if all tables of the family are as desired.
   bool ApplyTables(Family& family, ApplyReport& report);
+  // What names a set that cannot be had must not be believed, so its chains are closed.
+  static void CloseForQuarantinedSets(Family& family);
   static void ReportClosed(Family& family, ApplyReport& report);
   void ApplyRemovals(Family& family, ApplyReport& report);
   void VerifySets(Family& family, ApplyReport& report);
@@ -81,7 +79,6 @@ class Dataplane final : public Applier {
   DataplaneOptions options_;
   bool only_present_tables_ = false;  // while removing everything
   bool look_for_tables_ = true;
-  absl::btree_map<ir::SetKey, std::string> unusable_sets_;
   Departures departures_;
   std::vector<std::unique_ptr<Family>> families_;  // IPv4, then IPv6
 };

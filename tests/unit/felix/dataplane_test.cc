@@ -168,23 +168,31 @@ TEST_F(DataplaneTest, ReportsAPolicyThatCannotBeWrittenAndWritesAllElse) {
   EXPECT_EQ(dataplane.Apply().closed, report.closed) << "for as long as it is so";
 }
 
-TEST_F(DataplaneTest, ClosesWhatNamesAnUnusableSet) {
+TEST_F(DataplaneTest, ClosesWhatNamesASetThatCannotBeHad) {
   ir::DesiredState state = BothFamilies();
   for (const IpFamily family : model::kIpFamilies) {
     state.chains[{family, ir::Table::kFilter, "cali-pi-a"}].rules = {
         ir::When(ir::SetMatch{.set_id = kSetId}).Then(ir::Drop{}).Because("gnp/a")};
   }
-  ir::DesiredState without = state;
-  for (auto& [key, chain] : without.chains) {
-    if (key.name == "cali-x") chain.rules.clear();
+  for (const char* net : {"fd00::a/128", "fd00::b/128", "fd00::c/128"}) {
+    state.sets.at({IpFamily::kV6, kSetId}).members.insert(Net(net));
   }
-  Stage(without);
-  dataplane.SetUnusableSets({{{IpFamily::kV6, kSetId}, "too many members"}});
+  DataplaneOptions small;
+  small.sets.max_set_size = 2;
+  dataplane.SetOptions(small, state);
+  Stage(state);
   const ApplyReport report = dataplane.Apply();
-  ASSERT_EQ(report.closed.size(), 1U);
-  EXPECT_EQ(report.closed[0].table, "ipv6 filter");
-  EXPECT_EQ(report.closed[0].owner, "gnp/a");
-  dataplane.SetUnusableSets({});
+  EXPECT_FALSE(report.ok());
+  EXPECT_EQ(report.waiting, 0);
+  ASSERT_FALSE(report.closed.empty());
+  for (const ApplyReport::ClosedChain& closed : report.closed) {
+    EXPECT_EQ(closed.table, "ipv6 filter");
+    EXPECT_THAT(closed.reason, HasSubstr("at most 2"));
+  }
+  EXPECT_TRUE(host.HasChain(IpFamily::kV6, "cali-pi-a"));
+  EXPECT_TRUE(host.HasChain(IpFamily::kV4, "cali-pi-a"));
+  small.sets.max_set_size = 4096;
+  dataplane.SetOptions(small, state);
   EXPECT_THAT(dataplane.Apply().closed, IsEmpty());
 }
 
