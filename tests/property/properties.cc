@@ -9,6 +9,7 @@
 
 #include "compiler/graph.h"
 #include "compiler/ir/print.h"
+#include "tests/reference/cluster_view.h"
 #include "tests/reference/oracle.h"
 #include "tests/reference/reference_compiler.h"
 #include "tests/support/interpreter.h"
@@ -31,6 +32,7 @@ std::optional<Violation> CheckPackets(const compiler::Graph& graph,
                                       const std::vector<Packet>& packets, int step,
                                       VerdictCounts& seen) {
   const compiler::Options& options = graph.options();
+  const reference::ClusterView cluster(graph.store(), options);
   for (const Packet& packet : packets) {
     const Trace got = Interpret(graph.desired(), packet);
     // Policy judges where a packet to a floating IP really goes; whether the translation itself is
@@ -40,7 +42,7 @@ std::optional<Violation> CheckPackets(const compiler::Graph& graph,
       const auto* to = std::get_if<ir::DestinationNat>(&translation);
       if (to != nullptr) judged.redirection = Redirection{to->address, judged.destination_port};
     }
-    const reference::Judgement want = reference::Explain(graph.store(), options, judged);
+    const reference::Judgement want = reference::Explain(cluster, options, judged);
     // What is not ours is left to the rest of the host's rules.
     const Verdict expected = want.verdict == Verdict::kNotOurs ? Verdict::kContinue : want.verdict;
     ++seen[expected];

@@ -211,7 +211,11 @@ Judgement JudgeOutgoing(const ClusterView& cluster, const compiler::Options& opt
 
 Judgement Explain(const model::Store& store, const compiler::Options& options,
                   const Packet& packet) {
-  const ClusterView cluster(store, options);
+  return Explain(ClusterView(store, options), options, packet);
+}
+
+Judgement Explain(const ClusterView& cluster, const compiler::Options& options,
+                  const Packet& packet) {
   const HostPolicy host(cluster, options);
   if (packet.family() == model::IpFamily::kV6 && !options.ipv6_support) {
     return {Verdict::kNotOurs, "IPv6 is off"};

@@ -5,6 +5,7 @@
 
 #include "compiler/options.h"
 #include "model/store.h"
+#include "tests/reference/cluster_view.h"
 #include "tests/support/packet.h"
 
 namespace felix::reference {
@@ -19,6 +20,9 @@ struct Judgement {
 // makes no effort to be fast: every question walks the whole store. It shares no code with the
 // compiler, so that a mistake would have to be made twice to stay unseen.
 [[nodiscard]] Judgement Explain(const model::Store& store, const compiler::Options& options,
+                                const testing::Packet& packet);
+// The same for many packets: the view is what takes long to make.
+[[nodiscard]] Judgement Explain(const ClusterView& cluster, const compiler::Options& options,
                                 const testing::Packet& packet);
 [[nodiscard]] testing::Verdict Judge(const model::Store& store, const compiler::Options& options,
                                      const testing::Packet& packet);

@@ -57,7 +57,7 @@ struct Ingredients {
   std::vector<IpAddress> v6 = {Address("2001:db8::9"), Address("fe80::1"), Address("::")};
   std::vector<std::uint16_t> ports = {1024, 33000};
   std::vector<model::FailsafePort> failsafe;
-  std::vector<const model::PolicyRule*> rules;
+  std::vector<model::PolicyRule> rules;
 
   const std::vector<IpAddress>& Addresses(IpFamily family) const {
     return family == IpFamily::kV4 ? v4 : v6;
@@ -75,7 +75,7 @@ struct Ingredients {
   }
   void AddRules(const std::vector<model::PolicyRule>& list) {
     for (const model::PolicyRule& rule : list) {
-      rules.push_back(&rule);
+      rules.push_back(rule);
       for (const model::EntityMatch* side : {&rule.source, &rule.destination}) {
         AddEdges(side->nets);
         AddEdges(side->not_nets);
@@ -132,7 +132,7 @@ class Sampler {
     packet.source = ChooseAddress(family, from);
     packet.destination = ChooseAddress(family, to);
     if (random_.Chance(65) && !all_.rules.empty()) {
-      FollowRule(*random_.Pick(all_.rules), packet);
+      FollowRule(random_.Pick(all_.rules), packet);
     } else {
       ChooseProtocol(packet);
     }
