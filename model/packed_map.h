@@ -72,7 +72,11 @@ class PackedMap {
   PackedMap(const PackedMap& other) {
     for (const auto& [id, value] : other) Assign(id, &value);
   }
-  PackedMap& operator=(const PackedMap&) = delete;
+  PackedMap& operator=(PackedMap other) {
+    std::swap(records_, other.records_);
+    std::swap(sorted_, other.sorted_);
+    return *this;
+  }
   ~PackedMap() {
     for (const PackedRecord* record : records_) Destroy(record);
   }

@@ -141,6 +141,9 @@ TEST(PackedMap, ACopyIsOfItsOwn) {
   profiles.Assign({"p"}, nullptr);
   EXPECT_TRUE(copy.contains({"p"}));
   EXPECT_FALSE(profiles.contains({"p"}));
+  profiles = copy;
+  EXPECT_EQ(profiles.begin()->first, ProfileId{"p"});
+  EXPECT_TRUE(copy.contains({"p"}));
 }
 
 TEST(PackedMap, ForgetsTheTextsOfWhatItForgot) {
