@@ -9,7 +9,8 @@ namespace felix::iptables {
 namespace {
 
 const SetIndexResolver kIndexOf = [](const ir::SetKey& key) {
-  return absl::StatusOr<std::uint16_t>(std::uint16_t{key.id == testing::kNetSet ? 7U : 300U});
+  const std::uint16_t index = key.id == testing::kNetSet ? 7 : 300;
+  return absl::StatusOr<std::uint16_t>(index);
 };
 const SetIdResolver kIdOf = [](std::uint16_t index) {
   return absl::StatusOr<std::string>(index == 7 ? testing::kNetSet : testing::kPortSet);
