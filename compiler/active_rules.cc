@@ -45,12 +45,14 @@ void ActiveRules::UseAll(const Shape& shape, bool more) {
 }
 
 void ActiveRules::AcquireShape(const Shape& shape) {
+  ++stats_.active_rules.updates_in;
   if (++shapes_[shape] > 1) return;
   dirty_shapes_.insert(shape);
   UseAll(shape, true);
 }
 
 void ActiveRules::ReleaseShape(const Shape& shape) {
+  ++stats_.active_rules.updates_in;
   const auto found = shapes_.find(shape);
   FELIX_CHECK(found != shapes_.end(), "released a shape that nobody uses");
   if (--found->second > 0) return;
@@ -60,13 +62,18 @@ void ActiveRules::ReleaseShape(const Shape& shape) {
 }
 
 void ActiveRules::Mark(const Owner& owner) {
+  ++stats_.active_rules.updates_in;
+  bool used = false;
   for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
     for (const ir::Table table : {ir::Table::kRaw, ir::Table::kMangle, ir::Table::kFilter}) {
       if (table != ir::Table::kFilter && IsPlanted(Fault::kRulesStaleOutsideOfFilter)) continue;
       const OwnerKey key(owner, direction, table);
-      if (rules_.contains(key)) dirty_rules_.insert(key);
+      if (!rules_.contains(key)) continue;
+      dirty_rules_.insert(key);
+      used = true;
     }
   }
+  if (!used) ++stats_.active_rules.suppressed;
 }
 
 void ActiveRules::MarkPolicy(const model::PolicyId& id) {
@@ -88,6 +95,7 @@ ir::ChainKey ActiveRules::ChainKeyOf(const OwnerKey& key, const RenderContext& c
 void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
   const auto& [owner, direction, table] = key;
   ++stats_.policies_rendered;
+  ++stats_.active_rules.recomputed;
   std::vector<SetDefinitions> sets(contexts_.size());
   for (std::size_t i = 0; i < contexts_.size(); ++i) {
     RenderContext context = contexts_[i];
@@ -96,13 +104,13 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
     if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
       const std::optional<model::Policy> value = lookup_.policy(*policy);
       FELIX_CHECK(value.has_value(), "a policy is in force that does not exist");
-      chain = RenderPolicy(*policy, value->tier,
+      chain = RenderPolicy(*policy, value->tier, direction,
                            direction == Direction::kIngress ? value->ingress : value->egress,
                            context, sets[i]);
     } else {
       const auto& profile = std::get<std::string>(owner);
       const auto rules = lookup_.profile(profile, direction);
-      chain = rules.has_value() ? RenderProfile(profile, *rules, context, sets[i])
+      chain = rules.has_value() ? RenderProfile(profile, direction, *rules, context, sets[i])
                                 : RenderDenyAll("profile/" + profile + " does not exist", context);
     }
     emitter_.SetChain(ChainKeyOf(key, contexts_[i]), OwnerName(owner), std::move(chain));
@@ -121,6 +129,7 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
 void ActiveRules::FlushRules(const OwnerKey& key) {
   const auto found = rules_.find(key);
   if (found == rules_.end()) return;
+  ++stats_.active_rules.emitted;
   if (found->second.users > 0) {
     RenderRules(key, found->second);
     return;
@@ -146,7 +155,10 @@ void ActiveRules::FlushShape(const Shape& shape) {
       emitter_.RemoveChain(key, text);
     }
   }
-  if (live) ++stats_.shapes_rendered;
+  ++stats_.active_rules.emitted;
+  if (!live) return;
+  ++stats_.shapes_rendered;
+  ++stats_.active_rules.recomputed;
 }
 
 void ActiveRules::Flush() {

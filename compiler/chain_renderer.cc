@@ -119,19 +119,20 @@ void RenderEnd(ShapeKind kind, const RenderContext& context, ir::Chain& chain) {
 
 }  // namespace
 
-ir::Chain RenderPolicy(const model::PolicyId& id, const std::string& tier,
+ir::Chain RenderPolicy(const model::PolicyId& id, const std::string& tier, Direction direction,
                        const std::vector<model::PolicyRule>& rules, const RenderContext& context,
                        SetDefinitions& sets) {
   return RenderRules({.owner = RuleOwner::kPolicy,
-                      .provenance = {.owner = id.ToString()},
+                      .provenance = {.owner = id.ToString(), .direction = direction},
                       .log_prefix = PolicyLogPrefix(context.options.log_prefix, id, tier)},
                      rules, context, sets);
 }
 
-ir::Chain RenderProfile(const std::string& name, const std::vector<model::PolicyRule>& rules,
-                        const RenderContext& context, SetDefinitions& sets) {
+ir::Chain RenderProfile(const std::string& name, Direction direction,
+                        const std::vector<model::PolicyRule>& rules, const RenderContext& context,
+                        SetDefinitions& sets) {
   return RenderRules({.owner = RuleOwner::kProfile,
-                      .provenance = {.owner = "profile/" + name},
+                      .provenance = {.owner = "profile/" + name, .direction = direction},
                       .log_prefix = ProfileLogPrefix(context.options.log_prefix, name)},
                      rules, context, sets);
 }

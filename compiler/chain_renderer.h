@@ -21,9 +21,10 @@ namespace felix::compiler {
 // The rules of one direction of a policy or profile. An accepting rule sets the accept mark and
 // leaves the chain; a passing one of a policy sets the pass mark.
 [[nodiscard]] ir::Chain RenderPolicy(const model::PolicyId& id, const std::string& tier,
+                                     Direction direction,
                                      const std::vector<model::PolicyRule>& rules,
                                      const RenderContext& context, SetDefinitions& sets);
-[[nodiscard]] ir::Chain RenderProfile(const std::string& name,
+[[nodiscard]] ir::Chain RenderProfile(const std::string& name, Direction direction,
                                       const std::vector<model::PolicyRule>& rules,
                                       const RenderContext& context, SetDefinitions& sets);
 // Stands in for a profile that does not exist, or whose name two objects claim: denies.

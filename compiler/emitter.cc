@@ -25,6 +25,7 @@ ir::Chain Emitter::CurrentChain(const ir::ChainKey& key) const {
 }
 
 void Emitter::SetChain(const ir::ChainKey& key, const std::string& owner, ir::Chain chain) {
+  ++stats_.emitter.updates_in;
   if (const auto clash = clashes_.find(key); clash != clashes_.end()) {
     clash->second.insert_or_assign(owner, std::move(chain));
     return;
@@ -42,6 +43,7 @@ void Emitter::SetChain(const ir::ChainKey& key, const std::string& owner, ir::Ch
 }
 
 void Emitter::RemoveChain(const ir::ChainKey& key, const std::string& owner) {
+  ++stats_.emitter.updates_in;
   if (const auto clash = clashes_.find(key); clash != clashes_.end()) {
     clash->second.erase(owner);
     if (clash->second.size() > 1) return;
@@ -57,6 +59,7 @@ void Emitter::RemoveChain(const ir::ChainKey& key, const std::string& owner) {
 }
 
 void Emitter::SetHook(const ir::HookKey& key, std::vector<ir::Rule> rules) {
+  ++stats_.emitter.updates_in;
   staged_hooks_.insert_or_assign(key, std::move(rules));
 }
 
@@ -84,17 +87,19 @@ void Emitter::FlushLocalAddresses(ir::DesiredDelta& delta) {
 }
 
 void Emitter::Flush(ir::DesiredDelta& delta) {
+  stats_.emitter.recomputed += staged_.size() + staged_hooks_.size();
   for (auto& [key, chain] : staged_) {
     const auto before = emitted_.chains.find(key);
     const bool was_there = before != emitted_.chains.end();
     if (!chain.has_value()) {
+      ++(was_there ? stats_.emitter.emitted : stats_.emitter.suppressed);
       if (was_there) delta.removed_chains.insert(key);
     } else if (was_there &&
                (before->second == *chain || (IsPlanted(Fault::kSameLengthIsSameChain) &&
                                              before->second.rules.size() == chain->rules.size()))) {
-      ++stats_.chains_suppressed;
+      ++stats_.emitter.suppressed;
     } else {
-      ++stats_.chains_emitted;
+      ++stats_.emitter.emitted;
       delta.chains.insert_or_assign(key, *std::move(chain));
     }
   }
@@ -103,8 +108,12 @@ void Emitter::Flush(ir::DesiredDelta& delta) {
     const auto before = emitted_.hooks.find(key);
     const bool was_there = before != emitted_.hooks.end();
     if (!rules.has_value()) {
+      ++(was_there ? stats_.emitter.emitted : stats_.emitter.suppressed);
       if (was_there) delta.removed_hooks.insert(key);
-    } else if (!was_there || before->second != *rules) {
+    } else if (was_there && before->second == *rules) {
+      ++stats_.emitter.suppressed;
+    } else {
+      ++stats_.emitter.emitted;
       delta.hooks.insert_or_assign(key, *std::move(rules));
     }
   }

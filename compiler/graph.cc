@@ -45,8 +45,8 @@ class Graph::Wiring {
         emitter_(emitted_, stats),
         rules_(contexts_, MakeLookup(), members_, emitter_, stats),
         endpoints_(contexts_, resolver_, rules_, emitter_, stats),
-        hosts_(contexts_, resolver_, rules_, emitter_),
-        pools_(contexts_) {
+        hosts_(contexts_, resolver_, rules_, emitter_, stats),
+        pools_(contexts_, stats) {
     for (const RenderContext& context : contexts_) {
       for (auto& [name, chain] : RenderStaticChains(context)) {
         emitter_.SetChain({.family = context.family, .table = ir::Table::kFilter, .name = name},
@@ -92,8 +92,20 @@ class Graph::Wiring {
     emitter_.Flush(delta);
     pools_.Flush(delta);
     ir::Apply(delta, emitted_);
-    stats_.selector_evaluations = members_.evaluations() + resolver_.evaluations();
+    CountLabelIndexes();
     return delta;
+  }
+
+  // The indexes count since this wiring was made, the graph since it was made itself.
+  void CountLabelIndexes() {
+    PassStats now = earlier_label_index_;
+    for (const PassStats* part : {&members_.label_index_stats(), &resolver_.label_index_stats()}) {
+      now.updates_in += part->updates_in;
+      now.recomputed += part->recomputed;
+      now.emitted += part->emitted;
+      now.suppressed += part->suppressed;
+    }
+    stats_.label_index = now;
   }
 
   [[nodiscard]] const Options& options() const { return options_; }
@@ -196,12 +208,14 @@ class Graph::Wiring {
       std::optional<model::Policy> stand_in = DenyingStandIn(*broken);
       if (stand_in.has_value()) policy = &(stand_ins_[id] = *std::move(stand_in));
     }
+    ++stats_.policy_resolver.updates_in;
     resolver_.SetPolicy(id, policy);
     rules_.MarkPolicy(id);
   }
 
   void OnTier(const model::TierId& id) {
     const auto found = store_.tiers().find(id);
+    ++stats_.policy_resolver.updates_in;
     resolver_.SetTier(id, found == store_.tiers().end() ? nullptr : &found->second);
   }
 
@@ -230,6 +244,7 @@ class Graph::Wiring {
   const Options options_;
   const model::Store& store_;
   Stats& stats_;
+  const PassStats earlier_label_index_ = stats_.label_index;
   std::vector<RenderContext> contexts_;
   ir::DesiredState emitted_;
   SetMembers members_;
@@ -251,11 +266,13 @@ Graph::~Graph() = default;
 
 void Graph::OnUpdates(std::span<const model::Update> updates) {
   for (const model::Update& update : updates) {
-    ++stats_.updates_in;
+    ++stats_.store.updates_in;
     if (!store_.Set(update)) {
-      ++stats_.updates_suppressed;
+      ++stats_.store.suppressed;
       continue;
     }
+    ++stats_.store.recomputed;
+    ++stats_.store.emitted;
     wiring_->OnUpdate(update);
   }
 }

@@ -25,8 +25,12 @@ bool ExpectsOneOf(const model::HostEndpoint& endpoint, const model::Interface& i
 }  // namespace
 
 HostEndpoints::HostEndpoints(std::vector<RenderContext> contexts, PolicyResolver& resolver,
-                             ActiveRules& rules, Emitter& emitter)
-    : contexts_(std::move(contexts)), resolver_(resolver), rules_(rules), emitter_(emitter) {}
+                             ActiveRules& rules, Emitter& emitter, Stats& stats)
+    : contexts_(std::move(contexts)),
+      resolver_(resolver),
+      rules_(rules),
+      emitter_(emitter),
+      stats_(stats) {}
 
 void HostEndpoints::Set(const model::HostEndpointId& id, const model::HostEndpoint& endpoint,
                         const model::LabelSet& effective_labels) {
@@ -37,6 +41,7 @@ void HostEndpoints::Set(const model::HostEndpointId& id, const model::HostEndpoi
 }
 
 void HostEndpoints::Remove(const model::HostEndpointId& id) {
+  ++stats_.host_endpoints.updates_in;  // a change begins with this as well
   const auto found = endpoints_.find(id);
   if (found == endpoints_.end()) return;
   resolver_.ReleaseClass(found->second.labels);
@@ -54,6 +59,7 @@ std::vector<model::HostEndpointId> HostEndpoints::Listing(const std::string& pro
 }
 
 void HostEndpoints::SetInterface(const std::string& name, const model::Interface* interface) {
+  ++stats_.host_endpoints.updates_in;
   const bool of_workload = IsWorkloadInterface(name, contexts_.front().options);
   if (of_workload && !IsPlanted(Fault::kWorkloadInterfaceIsHosts)) return;
   if (interface == nullptr) {
@@ -63,6 +69,7 @@ void HostEndpoints::SetInterface(const std::string& name, const model::Interface
   }
   // Without endpoints there is nothing to settle, and interfaces come and go all the time.
   if (IsPlanted(Fault::kInterfaceChangeUnheard)) return;
+  if (endpoints_.empty()) ++stats_.host_endpoints.suppressed;
   dirty_ = dirty_ || !endpoints_.empty();
 }
 
@@ -94,6 +101,7 @@ HostPolicies HostEndpoints::PoliciesOf(const model::HostEndpointId& id) const {
   for (const auto& [kind, direction] : kHostShapes) {
     const bool in_vain = kind == ShapeKind::kUntracked && local.endpoint.IsWildcard();
     if (in_vain && !IsPlanted(Fault::kWildcardUntracked)) continue;
+    ++stats_.policy_resolver.recomputed;
     Shape shape{.kind = kind,
                 .direction = direction,
                 .tiers = resolver_.Resolve(local.labels, direction, LayerOf(kind)),
@@ -168,6 +176,8 @@ void HostEndpoints::Flush(const absl::btree_set<ClassId>& dirty_classes) {
              return dirty_classes.contains(entry.second.labels);
            });
   if (!std::exchange(dirty_, false)) return;
+  ++stats_.host_endpoints.recomputed;
+  ++stats_.host_endpoints.emitted;
   HostLayout layout = Settle();
   // Old shapes go after the new ones came, so that one that stays is not rendered anew.
   ForEachShape(layout, [&](const Shape& shape) { rules_.AcquireShape(shape); });

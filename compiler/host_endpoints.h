@@ -13,6 +13,7 @@
 #include "compiler/emitter.h"
 #include "compiler/host_renderer.h"
 #include "compiler/policy_resolver.h"
+#include "compiler/stats.h"
 #include "model/host_endpoint.h"
 
 namespace felix::compiler {
@@ -25,7 +26,7 @@ namespace felix::compiler {
 class HostEndpoints {
  public:
   HostEndpoints(std::vector<RenderContext> contexts, PolicyResolver& resolver, ActiveRules& rules,
-                Emitter& emitter);
+                Emitter& emitter, Stats& stats);
 
   // Of this host only.
   void Set(const model::HostEndpointId& id, const model::HostEndpoint& endpoint,
@@ -61,6 +62,7 @@ class HostEndpoints {
   PolicyResolver& resolver_;
   ActiveRules& rules_;
   Emitter& emitter_;
+  Stats& stats_;
   absl::btree_map<model::HostEndpointId, Local> endpoints_;
   absl::btree_map<std::string, model::Interface> interfaces_;
   bool dirty_ = false;

@@ -134,15 +134,18 @@ void LabelIndex::FileClass(ClassId id, bool add) {
 }
 
 void LabelIndex::Try(SelectorId selector, ClassId labels) {
-  ++evaluations_;
+  ++stats_.recomputed;
   if (!selectors_[selector].selector.Matches(classes_[labels].labels)) return;
   selectors_[selector].classes.Insert(labels);
   classes_[labels].selectors.Insert(selector);
+  ++stats_.emitted;
   listener_.OnMatch(selector, labels, true);
 }
 
 ClassId LabelIndex::AcquireClass(const model::LabelSet& labels) {
+  ++stats_.updates_in;
   if (const auto found = class_by_labels_.find(labels); found != class_by_labels_.end()) {
+    ++stats_.suppressed;
     ++classes_[found->second].references;
     return found->second;
   }
@@ -171,6 +174,7 @@ void LabelIndex::ReleaseClass(ClassId id) {
   const IdSet matched = std::move(entry.selectors);
   for (const SelectorId selector : matched) {
     selectors_[selector].classes.Erase(id);
+    ++stats_.emitted;
     listener_.OnMatch(selector, id, false);
   }
   FileClass(id, false);
@@ -201,7 +205,9 @@ std::vector<ClassId> LabelIndex::Candidates(const Demand& demand) const {
 }
 
 SelectorId LabelIndex::AcquireSelector(const model::Selector& selector) {
+  ++stats_.updates_in;
   if (const auto found = selector_ids_.find(selector); found != selector_ids_.end()) {
+    ++stats_.suppressed;
     ++selectors_[found->second].references;
     return found->second;
   }
@@ -226,6 +232,7 @@ void LabelIndex::ReleaseSelector(SelectorId id) {
   const IdSet matched = std::move(entry.classes);
   for (const ClassId labels : matched) {
     classes_[labels].selectors.Erase(id);
+    ++stats_.emitted;
     listener_.OnMatch(id, labels, false);
   }
   // A selector has at most one demand on a label.

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 
 #include "compiler/id_set.h"
+#include "compiler/stats.h"
 #include "model/labels.h"
 #include "model/selector.h"
 
@@ -44,7 +45,8 @@ class LabelIndex {
   [[nodiscard]] const IdSet& SelectorsOf(ClassId id) const { return classes_[id].selectors; }
   [[nodiscard]] const IdSet& ClassesOf(SelectorId id) const { return selectors_[id].classes; }
   [[nodiscard]] const model::LabelSet& LabelsOf(ClassId id) const { return classes_[id].labels; }
-  [[nodiscard]] std::uint64_t evaluations() const { return evaluations_; }
+  [[nodiscard]] std::uint64_t evaluations() const { return stats_.recomputed; }
+  [[nodiscard]] const PassStats& stats() const { return stats_; }
 
  private:
   struct Class {
@@ -95,7 +97,7 @@ class LabelIndex {
   IdSet unfiled_selectors_;  // to be tried against every class
   Files class_files_;
   IdSet live_classes_;
-  std::uint64_t evaluations_ = 0;
+  PassStats stats_;
 };
 
 }  // namespace felix::compiler

@@ -40,6 +40,7 @@ void LocalEndpoints::Set(const model::WorkloadEndpointId& id,
 }
 
 void LocalEndpoints::Remove(const model::WorkloadEndpointId& id) {
+  ++stats_.local_endpoints.updates_in;  // a change begins with this as well
   const auto found = endpoints_.find(id);
   if (found == endpoints_.end()) return;
   const std::string& interface_name = found->second.endpoint.interface_name;
@@ -60,6 +61,7 @@ std::optional<LocalEndpoints::Shapes> LocalEndpoints::ShapesOf(const Local& loca
   if (!local.endpoint.admin_up && !IsPlanted(Fault::kAdminDownIgnored)) return std::nullopt;
   Shapes shapes;
   for (const Direction direction : kDirections) {
+    ++stats_.policy_resolver.recomputed;
     shapes[Index(direction)] = {.kind = ShapeKind::kWorkload,
                                 .direction = direction,
                                 .tiers = resolver_.Resolve(local.labels, direction),
@@ -85,7 +87,6 @@ void LocalEndpoints::FlushInterface(const std::string& interface_name) {
   const bool wanted = claim != claims_.end();
   std::optional<Shapes> shapes;
   if (wanted) {
-    ++stats_.endpoints_resolved;
     const bool last = IsPlanted(Fault::kInterfaceGoesToLastClaim);
     const Local& local = endpoints_.at(last ? *claim->second.rbegin() : *claim->second.begin());
     EmitAddresses(interface_name, &local.endpoint);
@@ -104,7 +105,8 @@ void LocalEndpoints::FlushInterface(const std::string& interface_name) {
                           RenderEndpoint(local.endpoint, direction, shape_chain, context));
       }
     }
-    ++stats_.endpoints_rendered;
+    ++stats_.local_endpoints.recomputed;
+    ++stats_.local_endpoints.emitted;
   }
   // Old shapes go after the new ones came, so that one that stays is not rendered anew.
   const auto rendered = rendered_.find(interface_name);
@@ -117,7 +119,11 @@ void LocalEndpoints::FlushInterface(const std::string& interface_name) {
     dispatch_.Add(interface_name);
     return;
   }
-  if (rendered == rendered_.end()) return;
+  if (rendered == rendered_.end()) {
+    ++stats_.local_endpoints.suppressed;
+    return;
+  }
+  ++stats_.local_endpoints.emitted;
   EmitAddresses(interface_name, nullptr);
   rendered_.erase(rendered);
   dispatch_.Remove(interface_name);
@@ -155,7 +161,11 @@ void LocalEndpoints::FlushDispatch(Direction direction, const absl::btree_set<st
 void LocalEndpoints::Flush(const absl::btree_set<ClassId>& dirty_classes) {
   for (const ClassId labels : dirty_classes) {
     const auto users = endpoints_of_class_.find(labels);
-    if (users == endpoints_of_class_.end()) continue;
+    if (users == endpoints_of_class_.end()) {
+      ++stats_.policy_resolver.suppressed;
+      continue;
+    }
+    ++stats_.policy_resolver.emitted;
     for (const model::WorkloadEndpointId& id : users->second) {
       dirty_interfaces_.insert(endpoints_.at(id).endpoint.interface_name);
     }

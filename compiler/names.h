@@ -6,12 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "compiler/ir/rule.h"
 #include "model/policy.h"
 
 namespace felix::compiler {
 
-// Ingress is traffic to the endpoint, egress traffic from it.
-enum class Direction : std::uint8_t { kIngress, kEgress };
+using ir::Direction;
 
 // x_tables chain names hold 28 usable characters.
 inline constexpr std::size_t kMaxChainName = 28;

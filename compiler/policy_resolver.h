@@ -51,7 +51,7 @@ class PolicyResolver : private LabelIndex::Listener {
   [[nodiscard]] std::vector<TierInForce> Resolve(ClassId labels, Direction direction,
                                                  PolicyLayer layer = PolicyLayer::kNormal);
 
-  [[nodiscard]] std::uint64_t evaluations() const { return index_.evaluations(); }
+  [[nodiscard]] const PassStats& label_index_stats() const { return index_.stats(); }
 
  private:
   using PolicyNumber = KeyNumbers::Number;

@@ -36,15 +36,18 @@ void MoveInto(Map& from, Map& to) {
 }  // namespace
 
 void Pools::SetPool(const model::IpPoolId& id, const model::IpPool* pool) {
+  ++stats_.pools.updates_in;
   dirty_ = Assign(pools_, id, pool) || dirty_;
 }
 
 void Pools::SetNode(const model::NodeId& id, const model::Node* node) {
+  ++stats_.pools.updates_in;
   dirty_ = Assign(nodes_, id, node) || dirty_;
 }
 
 void Pools::SetLocalEndpoint(const model::WorkloadEndpointId& id,
                              const model::WorkloadEndpoint* endpoint) {
+  ++stats_.pools.updates_in;
   const bool has = endpoint != nullptr && !endpoint->nat_mappings.empty();
   dirty_ = Assign(mappings_, id, has ? &endpoint->nat_mappings : nullptr) || dirty_;
 }
@@ -83,6 +86,8 @@ void Pools::Flush(ir::DesiredDelta& delta) {
   }
   ir::DesiredDelta changes = ir::Diff(emitted_, state);
   emitted_ = std::move(state);
+  ++stats_.pools.recomputed;
+  ++(changes.empty() ? stats_.pools.suppressed : stats_.pools.emitted);
   MoveInto(changes.new_sets, delta.new_sets);
   MoveInto(changes.changed_sets, delta.changed_sets);
   MoveInto(changes.chains, delta.chains);

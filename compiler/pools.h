@@ -8,6 +8,7 @@
 #include "compiler/ir/desired_state.h"
 #include "compiler/nat_renderer.h"
 #include "compiler/rule_renderer.h"
+#include "compiler/stats.h"
 #include "model/endpoint.h"
 #include "model/network.h"
 
@@ -18,7 +19,8 @@ namespace felix::compiler {
 // few, so a change of any renders all of them again; only the difference is emitted.
 class Pools {
  public:
-  explicit Pools(std::vector<RenderContext> contexts) : contexts_(std::move(contexts)) {}
+  Pools(std::vector<RenderContext> contexts, Stats& stats)
+      : contexts_(std::move(contexts)), stats_(stats) {}
 
   // Null: there is no such thing any more.
   void SetPool(const model::IpPoolId& id, const model::IpPool* pool);
@@ -33,6 +35,7 @@ class Pools {
   [[nodiscard]] Translations Settle(const RenderContext& context) const;
 
   std::vector<RenderContext> contexts_;
+  Stats& stats_;
   absl::btree_map<model::IpPoolId, model::IpPool> pools_;
   absl::btree_map<model::NodeId, model::Node> nodes_;
   absl::btree_map<model::WorkloadEndpointId, std::vector<model::NatMapping>> mappings_;

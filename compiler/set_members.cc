@@ -22,6 +22,10 @@ bool PortMatches(const SetDefinition& definition, const model::NamedPort& port) 
   return definition.port_protocol.number == 0 || definition.port_protocol == port.protocol;
 }
 
+std::size_t SetsNamedIn(const ir::DesiredDelta& delta) {
+  return delta.new_sets.size() + delta.changed_sets.size() + delta.removed_sets.size();
+}
+
 }  // namespace
 
 void SetMembers::MarkDirty(ActiveSet& set) {
@@ -125,6 +129,7 @@ const std::vector<SetMembers::ActiveSet*>& SetMembers::SetsOf(SelectorId selecto
 void SetMembers::SetThing(ThingId id, const model::LabelSet& labels,
                           const std::vector<model::Cidr>& nets,
                           const std::vector<model::NamedPort>& ports) {
+  ++stats_.set_members.updates_in;
   if (id >= things_.size()) things_.resize(id + 1);
   Contribution contribution(nets, HoldPorts(ports));
   Thing& thing = things_[id];
@@ -156,6 +161,7 @@ void SetMembers::SetThing(ThingId id, const model::LabelSet& labels,
 }
 
 void SetMembers::SetLabels(ThingId id, const model::LabelSet& labels) {
+  ++stats_.set_members.updates_in;
   const ClassId old_class = things_[id].labels;
   const ClassId new_class = index_.AcquireClass(labels);
   if (new_class != old_class) {
@@ -168,6 +174,7 @@ void SetMembers::SetLabels(ThingId id, const model::LabelSet& labels) {
 }
 
 void SetMembers::RemoveThing(ThingId id) {
+  ++stats_.set_members.updates_in;
   FELIX_CHECK(id < things_.size() && things_[id].labels != Thing::kAbsent,
               "removed a thing that is not there");
   Thing& thing = things_[id];
@@ -190,6 +197,7 @@ void SetMembers::OnMatch(SelectorId selector, ClassId labels, bool matches) {
 
 void SetMembers::Demand(model::IpFamily family, const std::string& set_id,
                         const SetDefinition& definition) {
+  ++stats_.set_members.updates_in;
   std::unique_ptr<ActiveSet>& slot = sets_[set_id];
   if (slot == nullptr) slot = std::make_unique<ActiveSet>();
   ActiveSet& set = *slot;
@@ -216,6 +224,7 @@ void SetMembers::Demand(model::IpFamily family, const std::string& set_id,
 }
 
 void SetMembers::Undemand(model::IpFamily family, const std::string& set_id) {
+  ++stats_.set_members.updates_in;
   const auto found = sets_.find(set_id);
   FELIX_CHECK(found != sets_.end() && found->second->users[FamilyIndex(family)] > 0,
               "a set lost more users than it had");
@@ -271,7 +280,10 @@ void SetMembers::FlushSet(ActiveSet& set, ir::DesiredDelta& delta) {
 
 void SetMembers::Flush(ir::DesiredDelta& delta) {
   for (ActiveSet* set : dirty_) {
+    ++stats_.set_members.recomputed;
+    const std::size_t before = SetsNamedIn(delta);
     FlushSet(*set, delta);
+    ++(SetsNamedIn(delta) == before ? stats_.set_members.suppressed : stats_.set_members.emitted);
     if (!set->emitted[0] && !set->emitted[1]) sets_.erase(sets_.find(set->id));
   }
   dirty_.clear();

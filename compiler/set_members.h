@@ -48,7 +48,7 @@ class SetMembers : private LabelIndex::Listener {
   // Adds what changed since the last call to `delta`.
   void Flush(ir::DesiredDelta& delta);
 
-  [[nodiscard]] std::uint64_t evaluations() const { return index_.evaluations(); }
+  [[nodiscard]] const PassStats& label_index_stats() const { return index_.stats(); }
 
  private:
   // Equal lists of ports are one; the count says how many things have it.

@@ -85,6 +85,20 @@ void WriteUnused(const compiler::Graph& graph, JsonLine& json) {
   json.EndArray();
 }
 
+void WriteWork(const compiler::Stats& stats, JsonLine& json) {
+  json.Key("work").BeginObject();
+  for (const auto& [name, pass] : compiler::kPasses) {
+    const compiler::PassStats& counts = stats.*pass;
+    json.Key(name).BeginObject();
+    json.Field("updates_in", counts.updates_in);
+    json.Field("recomputed", counts.recomputed);
+    json.Field("emitted", counts.emitted);
+    json.Field("suppressed", counts.suppressed);
+    json.EndObject();
+  }
+  json.EndObject();
+}
+
 }  // namespace
 
 void OnceFigures::Add(const ApplyReport& report) {
@@ -112,6 +126,7 @@ std::string OnceJson(const Engine& engine, const OnceFigures& figures) {
   json.Field("set_members", totals.set_members);
   WriteChanges(figures.changes, json);
   WriteTimes(engine, figures, json);
+  WriteWork(engine.graph().stats(), json);
   WriteRefused(engine, json);
   WriteClosed(engine.last_outcome()->report, json);
   WriteUnused(engine.graph(), json);

@@ -220,6 +220,7 @@ std::string Print(const Rule& rule, model::IpFamily family) {
   text += PrintAction(rule.action);
   const Provenance& from = rule.provenance;
   if (!from.owner.empty()) text += fmt::format("  # {}", from.owner);
+  if (from.direction) text += *from.direction == Direction::kIngress ? " ingress" : " egress";
   if (from.rule_index >= 0) text += fmt::format("[{}]", from.rule_index);
   return text;
 }

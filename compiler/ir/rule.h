@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,12 +12,16 @@
 
 namespace felix::ir {
 
-// Where a rule came from: the policy or profile (`gnp/x`, `profile/y`) and the index of the rule
-// in it; or a word for what the rule is there for. It explains, it does not filter: back ends do
-// not write it to the kernel.
+// Ingress is traffic to the endpoint, egress traffic from it.
+enum class Direction : std::uint8_t { kIngress, kEgress };
+
+// Where a rule came from: the policy or profile (`gnp/x`, `profile/y`), and which rule of which of
+// its two lists; or a word for what the rule is there for. It explains, it does not filter: back
+// ends do not write it to the kernel.
 struct Provenance {
   std::string owner;
-  int rule_index = -1;  // -1: the rule stems from the owner as a whole
+  std::optional<Direction> direction = {};  // absent: the owner has no lists
+  int rule_index = -1;                      // -1: the rule stems from the owner as a whole
   bool operator==(const Provenance&) const = default;
 };
 

@@ -236,8 +236,8 @@ class FamilyCompiler {
       for (const model::PolicyId& id : tier.policies) {
         const model::Policy& policy = policies.at(id);
         Emit(context.table, compiler::PolicyChainName(id, shape.direction),
-             compiler::RenderPolicy(id, policy.tier, ingress ? policy.ingress : policy.egress,
-                                    context, sets_));
+             compiler::RenderPolicy(id, policy.tier, shape.direction,
+                                    ingress ? policy.ingress : policy.egress, context, sets_));
       }
     }
     for (const std::string& name : shape.profiles) {
@@ -245,7 +245,7 @@ class FamilyCompiler {
       Emit(context.table, compiler::ProfileChainName(name, shape.direction),
            profile == store_.profiles().end()
                ? compiler::RenderDenyAll("profile/" + name + " does not exist", context)
-               : compiler::RenderProfile(name,
+               : compiler::RenderProfile(name, shape.direction,
                                          ingress ? profile->second.ingress : profile->second.egress,
                                          context, sets_));
     }

@@ -31,7 +31,7 @@ TEST_F(EmitterTest, DropsWhatIsAsItWas) {
   EXPECT_EQ(Flush().chains.size(), 1U);
   emitter_.SetChain(kKey, "a", ChainThat(ir::Accept{}));
   EXPECT_TRUE(Flush().empty());
-  EXPECT_EQ(stats_.chains_suppressed, 1U);
+  EXPECT_EQ(stats_.emitter.suppressed, 1U);
   emitter_.RemoveChain(kKey, "a");
   emitter_.SetChain(kKey, "a", ChainThat(ir::Accept{}));
   EXPECT_TRUE(Flush().empty());

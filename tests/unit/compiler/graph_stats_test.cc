@@ -36,18 +36,19 @@ class GraphStatsTest : public ::testing::Test {
 TEST_F(GraphStatsTest, AnUnchangedValueStopsAtTheDoor) {
   Set(testing::EndpointId("l03"), testing::Endpoint("cali03", {}, {{"role", "db"}}));
   EXPECT_TRUE(graph_.Flush().empty());
-  EXPECT_EQ(graph_.stats().updates_suppressed, before_.updates_suppressed + 1);
-  EXPECT_EQ(graph_.stats().endpoints_resolved, before_.endpoints_resolved);
+  EXPECT_EQ(graph_.stats().store.suppressed, before_.store.suppressed + 1);
+  EXPECT_EQ(graph_.stats().policy_resolver.recomputed, before_.policy_resolver.recomputed);
 }
 
 TEST_F(GraphStatsTest, ARemoteEndpointTouchesOnlyTheSetsItIsIn) {
   Set(testing::EndpointId("r99", "host-b"),
       testing::Endpoint("cali0", {"10.0.1.1"}, {{"role", "web"}}));
   const ir::DesiredDelta delta = graph_.Flush();
-  EXPECT_EQ(graph_.stats().endpoints_resolved, before_.endpoints_resolved);
+  EXPECT_EQ(graph_.stats().policy_resolver.recomputed, before_.policy_resolver.recomputed);
   EXPECT_EQ(graph_.stats().policies_rendered, before_.policies_rendered);
   EXPECT_EQ(graph_.stats().members_changed, before_.members_changed + 1);
-  EXPECT_EQ(graph_.stats().selector_evaluations, before_.selector_evaluations);  // a known class
+  EXPECT_EQ(graph_.stats().label_index.recomputed,
+            before_.label_index.recomputed);  // a known class
   EXPECT_EQ(delta.changed_sets.size(), 1U);
   EXPECT_TRUE(delta.chains.empty());
 }
@@ -56,7 +57,7 @@ TEST_F(GraphStatsTest, OneLocalLabelChangeRendersThatEndpointAlone) {
   Set(testing::EndpointId("l03"),
       testing::Endpoint("cali03", {}, {{"role", "db"}, {"colour", "red"}}));
   EXPECT_TRUE(graph_.Flush().empty());  // the same policies apply: the same chains
-  EXPECT_EQ(graph_.stats().endpoints_rendered, before_.endpoints_rendered + 1);
+  EXPECT_EQ(graph_.stats().local_endpoints.recomputed, before_.local_endpoints.recomputed + 1);
   EXPECT_EQ(graph_.stats().shapes_rendered, before_.shapes_rendered);
   EXPECT_EQ(graph_.stats().policies_rendered, before_.policies_rendered);
   EXPECT_EQ(graph_.stats().dispatch_rendered, before_.dispatch_rendered);
@@ -68,18 +69,141 @@ TEST_F(GraphStatsTest, APolicyThatSelectsNobodyHereCostsNothingHere) {
   Set(testing::GlobalPolicy("q"), testing::PolicyOf("role == 'nobody'", {rule}));
   EXPECT_TRUE(graph_.Flush().empty());
   EXPECT_EQ(graph_.stats().policies_rendered, before_.policies_rendered);
-  EXPECT_EQ(graph_.stats().endpoints_resolved, before_.endpoints_resolved);
-  EXPECT_EQ(graph_.stats().selector_evaluations, before_.selector_evaluations);
+  EXPECT_EQ(graph_.stats().policy_resolver.recomputed, before_.policy_resolver.recomputed);
+  EXPECT_EQ(graph_.stats().label_index.recomputed, before_.label_index.recomputed);
 }
 
 TEST_F(GraphStatsTest, APolicyEditRendersThatPolicyAlone) {
   Set(testing::GlobalPolicy("p"), testing::PolicyOf("role == 'db'", {testing::Deny()}));
   const ir::DesiredDelta delta = graph_.Flush();
   EXPECT_EQ(graph_.stats().policies_rendered, before_.policies_rendered + 2);  // two directions
-  EXPECT_EQ(graph_.stats().endpoints_rendered, before_.endpoints_rendered);
+  EXPECT_EQ(graph_.stats().local_endpoints.recomputed, before_.local_endpoints.recomputed);
   EXPECT_EQ(delta.chains.size(), 4U);
   EXPECT_EQ(delta.removed_sets.size(), 2U);
 }
+
+TEST_F(GraphStatsTest, AnUnchangedValueReachesNoPass) {
+  Set(testing::EndpointId("l03"), testing::Endpoint("cali03", {}, {{"role", "db"}}));
+  static_cast<void>(graph_.Flush());
+  Stats expected = before_;
+  ++expected.store.updates_in;
+  ++expected.store.suppressed;
+  for (const auto& [name, pass] : kPasses) EXPECT_EQ(graph_.stats().*pass, expected.*pass) << name;
+}
+
+TEST_F(GraphStatsTest, WhateverReachesThePassesIsEmittedOrSuppressed) {
+  for (const auto& [name, pass] : kPasses) {
+    if (name == "host_endpoints") continue;  // there are none
+    const PassStats& work = before_.*pass;
+    EXPECT_GT(work.updates_in, 0U) << name;
+    if (name == "pools") continue;
+    EXPECT_GT(work.emitted, 0U) << name;
+  }
+  EXPECT_EQ(before_.store.updates_in, before_.store.emitted + before_.store.suppressed);
+  EXPECT_EQ(before_.emitter.recomputed, before_.emitter.emitted + before_.emitter.suppressed);
+  EXPECT_EQ(before_.set_members.recomputed,
+            before_.set_members.emitted + before_.set_members.suppressed);
+  EXPECT_EQ(before_.active_rules.recomputed, before_.policies_rendered + before_.shapes_rendered);
+}
+
+TEST_F(GraphStatsTest, ALabelChangeEmitsOnlyTheSetsWhoseMembershipChanged) {
+  model::PolicyRule by_colour = testing::Allow();
+  by_colour.source.selector = testing::Select("colour == 'red'");
+  Set(testing::GlobalPolicy("colours"), testing::PolicyOf("role == 'db'", {by_colour}));
+  static_cast<void>(graph_.Flush());
+  const Stats before = graph_.stats();
+  // It stays in the set of role web and joins that of colour red.
+  Set(testing::EndpointId("r05", "host-b"),
+      testing::Endpoint("cali0", {"10.0.0.5"}, {{"role", "web"}, {"colour", "red"}}));
+  const ir::DesiredDelta delta = graph_.Flush();
+  EXPECT_EQ(delta.changed_sets.size(), 1U);
+  EXPECT_TRUE(delta.chains.empty());
+  const Stats& after = graph_.stats();
+  EXPECT_EQ(after.set_members.emitted, before.set_members.emitted + 1);
+  EXPECT_EQ(after.local_endpoints, before.local_endpoints);
+  EXPECT_EQ(after.active_rules, before.active_rules);
+  EXPECT_EQ(after.emitter, before.emitter);
+}
+
+TEST_F(GraphStatsTest, InterfacesEndWhereNoHostEndpointWantsThem) {
+  Set(model::InterfaceId{"eth0"}, model::Interface{});
+  EXPECT_TRUE(graph_.Flush().empty());
+  const PassStats unwanted = graph_.stats().host_endpoints;
+  EXPECT_EQ(unwanted.suppressed, 1U);
+  EXPECT_EQ(unwanted.recomputed, 0U);
+  Set(model::HostEndpointId{testing::OptionsOfThisHost().hostname, "e"},
+      model::HostEndpoint{.interface_name = "eth0",
+                          .expected_addresses = {},
+                          .labels = {},
+                          .profiles = {},
+                          .ports = {}});
+  EXPECT_FALSE(graph_.Flush().empty());
+  EXPECT_EQ(graph_.stats().host_endpoints.recomputed, 1U);
+}
+
+TEST_F(GraphStatsTest, ARemoteEndpointNeverReachesARenderingPass) {
+  Set(testing::EndpointId("r99", "host-b"),
+      testing::Endpoint("cali0", {"10.0.1.1"}, {{"role", "web"}, {"new", "label"}}));
+  static_cast<void>(graph_.Flush());
+  const model::Update gone{testing::EndpointId("r99", "host-b"), std::nullopt};
+  graph_.OnUpdates({&gone, 1});
+  static_cast<void>(graph_.Flush());
+  EXPECT_EQ(graph_.stats().policy_resolver, before_.policy_resolver);
+  EXPECT_EQ(graph_.stats().local_endpoints, before_.local_endpoints);
+  EXPECT_EQ(graph_.stats().active_rules, before_.active_rules);
+  EXPECT_EQ(graph_.stats().emitter, before_.emitter);
+}
+
+TEST_F(GraphStatsTest, APolicyThatSelectsNobodyHereEndsAtTheRules) {
+  model::PolicyRule rule = testing::Allow();
+  rule.source.selector = testing::Select("role == 'other'");
+  Set(testing::GlobalPolicy("q"), testing::PolicyOf("role == 'nobody'", {rule}));
+  static_cast<void>(graph_.Flush());
+  EXPECT_EQ(graph_.stats().active_rules.suppressed, before_.active_rules.suppressed + 1);
+  EXPECT_EQ(graph_.stats().active_rules.recomputed, before_.active_rules.recomputed);
+  EXPECT_EQ(graph_.stats().set_members, before_.set_members);
+  EXPECT_EQ(graph_.stats().emitter, before_.emitter);
+}
+
+// A selector that only denies something cannot be found by a label. It may be tried for each new
+// set of labels, but an endpoint that joins a known one tries nobody, and an edit tries one
+// selector.
+class NegatedSelectors : public GraphStatsTest,
+                         public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(NegatedSelectors, AreNotTriedForEndpointsOfKnownLabels) {
+  model::PolicyRule rule = testing::Allow();
+  rule.source.selector = testing::Select(GetParam());
+  Set(testing::GlobalPolicy("negated"), testing::PolicyOf("role == 'db'", {rule}));
+  static_cast<void>(graph_.Flush());
+  const std::uint64_t first = graph_.stats().label_index.recomputed;
+  EXPECT_LE(first, before_.label_index.recomputed + 2);  // two label sets, not 40 endpoints
+  for (int i = 0; i < 20; ++i) {
+    Set(testing::EndpointId(fmt::format("s{:02}", i), "host-b"),
+        testing::Endpoint("cali0", {fmt::format("10.0.2.{}", i)}, {{"role", "web"}}));
+  }
+  static_cast<void>(graph_.Flush());
+  EXPECT_EQ(graph_.stats().label_index.recomputed, first);
+}
+
+TEST_P(NegatedSelectors, DoNotHaveOthersTriedWhenTheyChange) {
+  for (int i = 0; i < 50; ++i) {
+    model::PolicyRule other = testing::Allow();
+    other.source.selector = testing::Select(fmt::format("tag == 't{}'", i));
+    Set(testing::GlobalPolicy(fmt::format("other{}", i)),
+        testing::PolicyOf("role == 'db'", {other}));
+  }
+  static_cast<void>(graph_.Flush());
+  const std::uint64_t before = graph_.stats().label_index.recomputed;
+  model::PolicyRule rule = testing::Allow();
+  rule.source.selector = testing::Select(GetParam());
+  Set(testing::GlobalPolicy("negated"), testing::PolicyOf("role == 'db'", {rule}));
+  static_cast<void>(graph_.Flush());
+  EXPECT_LE(graph_.stats().label_index.recomputed, before + 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, NegatedSelectors,
+                         ::testing::Values("role != 'db'", "role not in {'db', 'x'}", "!has(app)"));
 
 }  // namespace
 }  // namespace felix::compiler

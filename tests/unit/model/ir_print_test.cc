@@ -130,9 +130,13 @@ TEST(Print, WritesActions) {
 TEST(Print, WritesMatchesInTheirOrderAndProvenanceLast) {
   Rule rule = When(ProtocolMatch{model::kTcp, false}, SetMatch{"s:a", false, Side::kSource, false})
                   .Then(Accept{});
-  rule.provenance = Provenance{.owner = "gnp/x", .rule_index = 0};
-  EXPECT_EQ(Print(rule, IpFamily::kV4), "-p tcp -m set --match-set s:a src -j ACCEPT  # gnp/x[0]");
-  rule.provenance.rule_index = -1;
+  rule.provenance = Provenance{.owner = "gnp/x", .direction = Direction::kIngress, .rule_index = 0};
+  EXPECT_EQ(Print(rule, IpFamily::kV4),
+            "-p tcp -m set --match-set s:a src -j ACCEPT  # gnp/x ingress[0]");
+  rule.provenance.direction = Direction::kEgress;
+  EXPECT_EQ(Print(rule, IpFamily::kV4),
+            "-p tcp -m set --match-set s:a src -j ACCEPT  # gnp/x egress[0]");
+  rule.provenance = Provenance{.owner = "gnp/x"};
   EXPECT_EQ(Print(rule, IpFamily::kV4), "-p tcp -m set --match-set s:a src -j ACCEPT  # gnp/x");
 }
 
