@@ -76,7 +76,7 @@ struct ConntrackMatch {
   static constexpr std::uint8_t kRelated = 4;
   static constexpr std::uint8_t kInvalid = 8;
   static constexpr std::uint8_t kDnat = 16;  // of a connection whose destination was translated
-  std::uint8_t states = 0;  // any of these
+  std::uint8_t states = 0;                   // any of these
   bool negated = false;
   bool operator==(const ConntrackMatch&) const = default;
 };

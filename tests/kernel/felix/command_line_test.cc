@@ -55,12 +55,19 @@ TEST_F(CommandLineTest, SaysWhatIsMissingWithoutADatastore) {
   EXPECT_THAT(run.err, HasSubstr("no datastore is configured"));
   EXPECT_EQ(RunFelix(netns, "--datastore ftp:/x").exit_status, 1);
   std::string output;
+  EXPECT_EQ(netns.Shell("FELIX_DATASTORETYPE=kubernetes FELIX_ETCDENDPOINTS=http://a " FELIX_BINARY,
+                        &output),
+            1);
+  EXPECT_THAT(output, HasSubstr("kubernetes is not supported by this build"));
+}
+
+TEST_F(CommandLineTest, TriesEtcdWhereCalicosVariablesSayItIs) {
+  std::string output;
   EXPECT_EQ(
-      netns.Shell(
-          "FELIX_DATASTORETYPE=etcdv3 FELIX_ETCDENDPOINTS=http://192.0.2.1:2379 " FELIX_BINARY,
-          &output),
+      netns.Shell("ETCD_ENDPOINTS=http://127.0.0.1:9 " FELIX_BINARY " --once --once-timeout 1",
+                  &output),
       1);
-  EXPECT_THAT(output, HasSubstr("etcdv3 is not supported by this build"));
+  EXPECT_THAT(output, HasSubstr("cannot read the datastore: http://127.0.0.1:9: connect"));
 }
 
 TEST_F(CommandLineTest, ReadsEnvironmentAndFile) {

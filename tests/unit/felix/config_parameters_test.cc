@@ -165,7 +165,7 @@ TEST(Parameters, AreFoundInAnyCase) {
 
 TEST(Parameters, KnowCalicosNamesThatHaveNoEffectHere) {
   for (const std::string_view name :
-       {"EtcdEndpoints", "HealthPort", "PrometheusMetricsEnabled", "VXLANEnabled",
+       {"ReportingTTLSecs", "HealthPort", "PrometheusMetricsEnabled", "VXLANEnabled",
         "UsageReportingEnabled", "IpInIpMtu", "XDPEnabled"}) {
     ASSERT_NE(FindParameter(name), nullptr) << name;
     EXPECT_EQ(FindParameter(name)->change, ParameterChange::kNoEffect) << name;

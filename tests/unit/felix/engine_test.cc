@@ -147,7 +147,8 @@ TEST_F(EngineTest, ChangesRefreshIntervalsInPlace) {
   EXPECT_EQ(applies_after(20s), 0U);
   engine.OnUpdates({Configuration("", "IpsetsRefreshInterval", "5")});
   EXPECT_EQ(applies_after(0s), 1U) << "the last reading is too old now";
-  EXPECT_EQ(applies_after(4s), 0U);
+  static_cast<void>(applies_after(1s));  // the other family's sets, in a turn of their own
+  EXPECT_EQ(applies_after(3s), 0U);
   EXPECT_EQ(applies_after(1s), 1U);
 }
 

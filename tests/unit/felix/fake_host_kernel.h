@@ -80,8 +80,7 @@ class FakeHostKernel final : public HostKernel {
     return host_.forget_flows(family, addresses);
   }
 
-  absl::StatusOr<iptables::TableOutline> Outline(model::IpFamily family,
-                                                 ir::Table table) override {
+  absl::StatusOr<iptables::TableOutline> Outline(model::IpFamily family, ir::Table table) override {
     iptables::TableOutline outline;
     for (const iptables::KernelChain& chain : host_.table(family, table).content().chains) {
       outline.entries += 1 + static_cast<std::uint32_t>(chain.rules.size());
