@@ -264,22 +264,25 @@ absl::Status Daemon::Run() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Daemon::OnceRound(Clock::TimePoint start, OnceFigures& figures) {
+absl::Status Daemon::HearOnce() {
   if (!HearSignals()) return absl::CancelledError("interrupted");
   Hear();
-  const bool was_in_sync = figures.read_time != microseconds::zero();
-  if (!engine_.in_sync()) {
-    const absl::Status& lost = engine_.source_status();
-    const absl::Status& unread = interfaces_.status();
-    if (!unread.ok() && !absl::IsAborted(unread)) {
-      return absl::Status(unread.code(), ToAbsl(fmt::format("cannot read the interfaces: {}",
-                                                            ToStd(unread.message()))));
-    }
-    if (lost.ok()) return false;
-    return absl::Status(
-        lost.code(), ToAbsl(fmt::format("cannot read the datastore: {}", ToStd(lost.message()))));
+  if (engine_.in_sync()) return absl::OkStatus();
+  const absl::Status& unread = interfaces_.status();
+  if (!unread.ok() && !absl::IsAborted(unread)) {
+    return absl::Status(unread.code(), ToAbsl(fmt::format("cannot read the interfaces: {}",
+                                                          ToStd(unread.message()))));
   }
-  if (!was_in_sync) figures.read_time = clock_.Now() - start;
+  const absl::Status& lost = engine_.source_status();
+  if (lost.ok()) return absl::OkStatus();
+  return absl::Status(lost.code(),
+                      ToAbsl(fmt::format("cannot read the datastore: {}", ToStd(lost.message()))));
+}
+
+absl::StatusOr<bool> Daemon::OnceRound(Clock::TimePoint start, OnceFigures& figures) {
+  FELIX_RETURN_IF_ERROR(HearOnce());
+  if (!engine_.in_sync()) return false;
+  if (figures.read_time == microseconds::zero()) figures.read_time = clock_.Now() - start;
   const std::uint64_t applies = engine_.applies();
   FELIX_RETURN_IF_ERROR(engine_.Step());
   if (engine_.applies() == applies) return false;
@@ -290,15 +293,15 @@ absl::StatusOr<bool> Daemon::OnceRound(Clock::TimePoint start, OnceFigures& figu
   return false;
 }
 
-absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
+absl::Status Daemon::TakeTurns(std::chrono::seconds timeout,
+                               const std::function<absl::StatusOr<bool>()>& turn) {
   const Clock::TimePoint start = clock_.Now();
   const Clock::TimePoint deadline = start + timeout;
   Clock::TimePoint say_something = start + std::chrono::seconds(1);
-  OnceFigures figures;
   FELIX_RETURN_IF_ERROR(source_->Start(arrivals_));
   for (;;) {
-    FELIX_ASSIGN_OR_RETURN(const bool done, OnceRound(start, figures));
-    if (done) break;
+    FELIX_ASSIGN_OR_RETURN(const bool done, turn());
+    if (done) return absl::OkStatus();
     const Clock::TimePoint now = clock_.Now();
     if (now >= deadline) return TooLate(timeout);
     if (now >= say_something) {
@@ -310,9 +313,24 @@ absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
     const Clock::TimePoint latest = std::min(deadline, say_something);
     Wait(std::min(NextDue().value_or(latest), latest));
   }
+}
+
+absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
+  const Clock::TimePoint start = clock_.Now();
+  OnceFigures figures;
+  FELIX_RETURN_IF_ERROR(TakeTurns(timeout, [&] { return OnceRound(start, figures); }));
   figures.total_time = clock_.Now() - start;
   for (const auto& [kind, count] : source_->IgnoredKinds()) figures.ignored[kind] = count;
   return OnceJson(engine_, figures);
+}
+
+absl::StatusOr<ir::DesiredState> Daemon::CompileOnce(std::chrono::seconds timeout) {
+  const auto turn = [this]() -> absl::StatusOr<bool> {
+    FELIX_RETURN_IF_ERROR(HearOnce());
+    return engine_.in_sync();
+  };
+  FELIX_RETURN_IF_ERROR(TakeTurns(timeout, turn));
+  return engine_.CompileOnly();
 }
 
 absl::Status Daemon::TooLate(std::chrono::seconds timeout) const {

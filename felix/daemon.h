@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,10 @@ class Daemon {
   // source cannot be read, something cannot be applied, it takes too long, a signal came.
   absl::StatusOr<std::string> RunOnce(std::chrono::seconds timeout);
 
+  // Reads the datastore once and compiles it; never opens the kernel's tables. Errors: the source
+  // cannot be read, it takes too long, a signal came.
+  absl::StatusOr<ir::DesiredState> CompileOnce(std::chrono::seconds timeout);
+
  private:
   Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
          std::unique_ptr<datastore::Source> source);
@@ -79,6 +84,11 @@ class Daemon {
   void LogSourceIfChanged();
   void LogInterfacesIfChanged();
   [[nodiscard]] std::optional<Clock::TimePoint> NextDue() const;
+  // Until the turn says that it is done.
+  absl::Status TakeTurns(std::chrono::seconds timeout,
+                         const std::function<absl::StatusOr<bool>()>& turn);
+  // Hears; an error if there is nothing more to hear.
+  absl::Status HearOnce();
   // One turn of a single run; true if everything is applied.
   absl::StatusOr<bool> OnceRound(Clock::TimePoint start, OnceFigures& figures);
   [[nodiscard]] absl::Status TooLate(std::chrono::seconds timeout) const;

@@ -164,6 +164,13 @@ absl::Status Engine::StartRunning() {
   return absl::OkStatus();
 }
 
+const ir::DesiredState& Engine::CompileOnly() {
+  FELIX_CHECK(running_ == nullptr, "the kernel is open: what was compiled would not get there");
+  if (config_heard_) ResolveConfig();
+  static_cast<void>(graph_.Flush());
+  return graph_.desired();
+}
+
 absl::Status Engine::Step() {
   if (!in_sync_) return absl::OkStatus();
   if (config_heard_) ResolveConfig();

@@ -61,6 +61,9 @@ class Engine final : public datastore::Sink {
   // Distrusts all that is known of the kernel: the next apply reads it.
   void Resync();
 
+  // Compiles what was heard and knows what the kernel should hold, without opening it. Only before
+  // the first Step.
+  const ir::DesiredState& CompileOnly();
   // Compiles what was heard, applies if it is due. Errors end the process: the kernel cannot be
   // opened at all, or nothing could be written for too long.
   absl::Status Step();

@@ -26,6 +26,7 @@
 #include "felix/failure_log.h"
 #include "felix/host_kernel.h"
 #include "felix/log.h"
+#include "felix/rules_report.h"
 #include "felix/version.h"
 #include "model/base/strings.h"
 
@@ -52,6 +53,8 @@ Examples:
       the same parameters from the environment and a file
   felix check
       does this kernel have what it takes?
+  felix rules --datastore file:/etc/felix/resources
+      which object put which rule into the kernel? Needs no root, changes nothing
   felix cleanup --dry-run
       what would go if everything of ours were removed?
 
@@ -114,6 +117,20 @@ int RunDaemon(const CommandLine& command_line) {
       (*daemon)->RunOnce(std::chrono::seconds(command_line.once_timeout_seconds));
   if (!report.ok()) return Fail(report.status());
   return Answer(*report + "\n", kDone);
+}
+
+int RunRules(const CommandLine& command_line) {
+  absl::StatusOr<ConfigSources> sources = Configure(command_line);
+  if (!sources.ok()) return Fail(sources.status());
+  const SystemClock clock;
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
+      Daemon::Make(clock, command_line.inputs, *std::move(sources));
+  if (!daemon.ok()) return Fail(daemon.status());
+  const absl::StatusOr<ir::DesiredState> state =
+      (*daemon)->CompileOnce(std::chrono::seconds(command_line.once_timeout_seconds));
+  if (!state.ok()) return Fail(state.status());
+  return Answer(command_line.output == "json" ? RulesJson(*state) + "\n" : RulesText(*state),
+                kDone);
 }
 
 int RunCleanup(const CommandLine& command_line) {
@@ -187,7 +204,11 @@ int Main(int argc, char** argv) {
   CLI::App* check = app.add_subcommand("check", "tell whether this kernel has what is needed");
   check->add_option("-o,--output", command_line.output, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
-  for (CLI::App* subcommand : {cleanup, check}) subcommand->fallthrough();
+  CLI::App* rules = app.add_subcommand(
+      "rules", "print the rules that the datastore asks for here, and which object asks for each");
+  rules->add_option("-o,--output", command_line.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  for (CLI::App* subcommand : {cleanup, check, rules}) subcommand->fallthrough();
 
   try {
     app.parse(argc, argv);
@@ -203,7 +224,7 @@ int Main(int argc, char** argv) {
   command_line.inputs.defaults = EtcdFromEnvironment(environ);
   command_line.inputs.etcd_user = CalicoVariable(environ, "ETCD_USERNAME");
   command_line.inputs.etcd_password = CalicoVariable(environ, "ETCD_PASSWORD");
-  if (command_line.once || *cleanup || *check) {
+  if (command_line.once || *cleanup || *check || *rules) {
     // The answer counts, not the way there; anybody who asks for more overrules this.
     command_line.inputs.defaults["LogSeverityScreen"] = "WARNING";
   }
@@ -213,6 +234,7 @@ int Main(int argc, char** argv) {
   flags["LogSeverityScreen"] = command_line.log_level;
   if (*cleanup) return RunCleanup(command_line);
   if (*check) return RunCheck(command_line);
+  if (*rules) return RunRules(command_line);
   return RunDaemon(command_line);
 }
 

@@ -70,6 +70,21 @@ TEST_F(CommandLineTest, TriesEtcdWhereCalicosVariablesSayItIs) {
   EXPECT_THAT(output, HasSubstr("cannot read the datastore: http://127.0.0.1:9: connect"));
 }
 
+TEST_F(CommandLineTest, PrintsRulesAndWhoAskedForThemWithoutTouchingTheKernel) {
+  ResourceDirectory resources;
+  resources.Write("endpoint.yaml", EndpointYaml("cali1", 1));
+  const std::string arguments = "rules --hostname node-1 --datastore " + resources.address();
+  const RunResult text = RunFelix(netns, arguments);
+  EXPECT_EQ(text.exit_status, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("-A cali-tw-cali1 "));
+  EXPECT_THAT(text.out, HasSubstr("# unknown workload interface"));
+  const RunResult json = RunFelix(netns, arguments + " -o json");
+  EXPECT_EQ(json.exit_status, 0) << json.err;
+  EXPECT_THAT(json.out, HasSubstr(R"("chain":"cali-tw-cali1")"));
+  EXPECT_THAT(json.out, HasSubstr(R"("owner":"unknown workload interface")"));
+  EXPECT_EQ(netns.Shell("iptables-legacy-save | grep -q cali"), 1);
+}
+
 TEST_F(CommandLineTest, ReadsEnvironmentAndFile) {
   ResourceDirectory resources;
   resources.Write("endpoint.yaml", EndpointYaml("tap1", 1));
