@@ -78,7 +78,7 @@ TEST_F(PoolsTest, WriteNothingWhileNobodyNeedsATranslation) {
 
 // A pool that keeps its addresses, inside of one that does not, is still a pool; one that is for
 // load balancers alone is not where workloads are.
-TEST_F(PoolsTest, MasqueradeWhatLeavesThem) {
+TEST_F(PoolsTest, T57_MasqueradeWhatLeavesThemAndNotWhatStaysInAnother) {
   Pool("outer", "10.0.0.0/8", true);
   Pool("inner", "10.1.0.0/16", false);
   Pool("balancers", "192.0.2.0/24", false, true);
@@ -135,7 +135,7 @@ TEST_F(PoolsTest, OfIpv6AreMasqueradedEvenWithAnAddressConfigured) {
   EXPECT_NE(text.find("dst -j MASQUERADE --random-fully\n"), std::string::npos) << text;
 }
 
-TEST_F(PoolsTest, FloatingIpsLeadToTheWorkloadAndBackToItself) {
+TEST_F(PoolsTest, T58_FloatingIpsLeadToTheWorkloadAndBackToItself) {
   Configure([](Options& options) { options.floating_ips_enabled = true; });
   Floating("w", "cali1", "10.0.0.1", {"203.0.113.1"});
   EXPECT_EQ(Translations(), R"(# IPv4

@@ -171,6 +171,18 @@ TEST_F(Traps, T39_ForeignMarksMeanNothingHere) {
   EXPECT_TRUE(Passes(packet));
 }
 
+// The only text of others that we hand to the kernel: no rule of ours has a comment from outside.
+TEST_F(Traps, T43_ALineEndInTextDoesNotReachTheKernel) {
+  Options options = testing::OptionsOfThisHost();
+  options.log_prefix = "a\nb\"c\\";
+  graph_.SetOptions(options);
+  SetPolicy("p", {testing::Rule(model::RuleAction::kLog)});
+  ASSERT_EQ(RulesOf("p"), 1U);
+  const auto* log = std::get_if<ir::Log>(&FindChain("cali-pi-gnp/p")->rules[0].action);
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(log->prefix, "a_b\"c\\: ");
+}
+
 TEST_F(Traps, T44_ALogPrefixIsCutToWhatTheKernelHolds) {
   Options options = testing::OptionsOfThisHost();
   options.log_prefix = std::string(60, 'x');

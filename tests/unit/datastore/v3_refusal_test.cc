@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "fmt/format.h"
 #include "gtest/gtest.h"
 
 #include "tests/unit/datastore/decoding.h"
@@ -190,6 +191,23 @@ TEST(Rule, IsRefusedForAddressesAcrossItsSides) {
   ExpectRefused(
       GlobalPolicyYaml("{ingress: [{action: Allow, ipVersion: 6, source: {nets: [10.0.0.1]}}]}"),
       "spec.ingress[0].source.nets[0]", "in a rule for IPv6");
+}
+
+TEST(Rule, T31_IsRefusedForTheNegationOfAllProtocols) {
+  for (const std::string_view zero : {"0", "'0'"}) {
+    ExpectRefused(
+        GlobalPolicyYaml(fmt::format("{{ingress: [{{action: Allow, notProtocol: {}}}]}}", zero)),
+        "spec.ingress[0].notProtocol", "1..255");
+  }
+}
+
+TEST(Rule, T42_IsTheSameWhateverItsAnnotations) {
+  const auto read = [](std::string_view annotations) {
+    return DecodeValue<model::Policy>(GlobalPolicyYaml(fmt::format(
+        "{{ingress: [{{action: Allow, metadata: {{annotations: {}}}}}]}}", annotations)));
+  };
+  EXPECT_EQ(read("{a: x, b: y}"), read("{b: y, a: x}"));
+  EXPECT_EQ(read("{a: x, b: y}"), read("{}"));
 }
 
 TEST(Rule, IsAcceptedAtTheEdges) {

@@ -51,7 +51,7 @@ class EngineTest : public ::testing::Test {
                 }};
 };
 
-TEST_F(EngineTest, DoesNotEvenOpenTheKernelBeforeTheDatastoreIsComplete) {
+TEST_F(EngineTest, T21_DoesNotEvenOpenTheKernelBeforeTheDatastoreIsComplete) {
   engine.OnUpdates({Endpoint("cali1")});
   clock.Advance(600s);
   EXPECT_TRUE(engine.Step().ok());
