@@ -244,6 +244,9 @@ ApplyReport Dataplane::Apply() {
     break;
   }
   for (const std::unique_ptr<Family>& family : families_) {
+    if (IsOn(*family) && family->sets.verify_pending()) report.unfinished = true;
+  }
+  for (const std::unique_ptr<Family>& family : families_) {
     for (std::string& damage : family->sets.TakeDamage()) {
       report.damage.push_back(std::move(damage));
     }
@@ -383,7 +386,6 @@ void Dataplane::ApplyRemovals(Family& family, ApplyReport& report) {
 }
 
 void Dataplane::VerifySets(Family& family, ApplyReport& report) {
-  report.unfinished = true;
   const absl::StatusOr<ipset::ApplyStats> stats = family.sets.Verify();
   if (!stats.ok()) {
     report.failures.push_back(

@@ -213,9 +213,9 @@ TEST_F(EtcdSourceTest, EachHostileValueFailsAlone) {
   server_.Put(TierKey("a/b"), TierValue("b", 1));
   PutTier("good", 1);
   ExpectTier("good", 1);
+  EXPECT_TRUE(WaitLong([](const State& s) { return s.refusals.size() == 6; }));
   const State state = sink_.Now();
   EXPECT_EQ(state.store.tiers().size(), 3U + 1U);
-  EXPECT_THAT(state.refusals, SizeIs(6));
   for (const auto& [id, refusal] : state.refusals) {
     EXPECT_THAT(refusal.origin, HasSubstr(kPrefix)) << id;
     EXPECT_FALSE(refusal.reason.empty()) << id;
