@@ -12,8 +12,8 @@ Installs what is missing, builds, and runs every test. Kernel tests run in netwo
 their own and are never left out: needs root on Debian 12.
 
   --full   also with clang, under the address and thread sanitizers, with many more random seeds,
-           and a check of the format of the sources; with names of stages those alone, in that
-           order: release clang asan tsan seeds format
+           with libFuzzer, and a check of the format of the sources; with names of stages those
+           alone, in that order: release clang asan tsan seeds fuzz format
   --help   this text
 
 Status: 0 all tests passed, 1 not, 2 cannot run here.
@@ -25,13 +25,13 @@ STAGES=()
 for argument; do
   case $argument in
     --full) FULL=yes ;;
-    release | clang | asan | tsan | seeds | format) STAGES+=("$argument") ;;
+    release | clang | asan | tsan | seeds | fuzz | format) STAGES+=("$argument") ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
   esac
 done
 [[ $FULL == yes || ${#STAGES[@]} -eq 0 ]] || { usage >&2 && exit 2; }
-[[ ${#STAGES[@]} -gt 0 ]] || STAGES=(release clang asan tsan seeds format)
+[[ ${#STAGES[@]} -gt 0 ]] || STAGES=(release clang asan tsan seeds fuzz format)
 
 LOGS=''
 trap '[[ -z $LOGS ]] || rm -rf "$LOGS"' EXIT
@@ -112,6 +112,22 @@ stage_seeds() {
   for binary in "${binaries[@]}"; do
     printf '%s\n' "${binary##*/}"
     FELIX_TEST_FIRST_SEED=$first FELIX_TEST_SEED_FACTOR=$factor "$binary" || status=1
+  done
+  return "$status"
+}
+
+# One target at a time, from its corpus; what it finds on the way is thrown away, a crash is kept.
+stage_fuzz() {
+  local seconds=${FELIX_FUZZ_SECONDS:-30} status=0 target found
+  setup_build fuzz || return 1
+  mkdir -p build/fuzz/crashes
+  for target in selector key resource; do
+    setup_say "fuzzing for $seconds s: $target"
+    found=$(mktemp -d "$LOGS/fuzz.XXXXXX")
+    "build/fuzz/tests/fuzz/${target}_fuzz" -max_total_time="$seconds" -timeout=10 \
+      -max_len=4096 -verbosity=0 -print_final_stats=1 \
+      -artifact_prefix="build/fuzz/crashes/$target-" \
+      "$found" "tests/fuzz/corpus/$target" 2>&1 || status=1
   done
   return "$status"
 }

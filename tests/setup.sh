@@ -10,7 +10,7 @@ FELIX_BUILD_PACKAGES=(
   libfmt-dev libspdlog-dev libssl-dev etcd-server
   iptables ipset iproute2 procps util-linux
 )
-FELIX_FULL_PACKAGES=(clang clang-format clang-tidy)
+FELIX_FULL_PACKAGES=(clang clang-format clang-tidy libclang-rt-14-dev)
 
 setup_say() { printf '== %s\n' "$*"; }
 
