@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <system_error>
 
+#include "absl/strings/charconv.h"
 #include "fmt/format.h"
 #include "rapidjson/error/en.h"
 #include "rapidjson/reader.h"
@@ -83,17 +86,27 @@ class JsonHandler {
 
   bool Null() { return Add(DocumentNode::Null(TokenPosition())); }
   bool Bool(bool value) { return Add(DocumentNode::Boolean(value, TokenPosition())); }
-  bool Int(int value) { return Int64(value); }
-  bool Uint(unsigned value) { return Int64(value); }
-  bool Int64(std::int64_t value) { return Add(DocumentNode::Integer(value, TokenPosition())); }
-  bool Uint64(std::uint64_t value) {
-    if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-      return Double(static_cast<double>(value));
+  // The reader is told to leave numbers as they are: its own way to a double has no defined outcome
+  // for a zero with an exponent.
+  bool RawNumber(const char* data, rapidjson::SizeType size, bool) {
+    const char* const end = data + size;
+    std::int64_t integer = 0;
+    if (const auto [stop, error] = std::from_chars(data, end, integer);
+        error == std::errc() && stop == end) {
+      return Add(DocumentNode::Integer(integer, TokenPosition()));
     }
-    return Int64(static_cast<std::int64_t>(value));
+    double number = 0;
+    const auto [stop, error] = absl::from_chars(data, end, number);
+    if (stop != end || (error != std::errc() && std::abs(number) > 1)) {
+      return Fail({TokenPosition(), "number too big to be stored in double"});
+    }
+    return Add(DocumentNode::Number(number, TokenPosition()));
   }
-  bool Double(double value) { return Add(DocumentNode::Number(value, TokenPosition())); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
   bool String(const char* data, rapidjson::SizeType size, bool) {
     std::string value(data, size);
     // Escapes can spell surrogates that the check of the text as a whole cannot see.
@@ -160,7 +173,8 @@ ParsedText ParseJson(std::string_view text, int first_line) {
   ViewStream stream(text);
   JsonHandler handler(text, stream, first_line);
   rapidjson::Reader reader;
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
+  constexpr unsigned kFlags =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, handler);
   if (handler.fault()) {
     parsed.fault = handler.fault();

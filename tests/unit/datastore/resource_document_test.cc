@@ -156,6 +156,23 @@ TEST(ParseJson, RefusesByLineAndColumn) {
   ExpectFault(ParseJson("{\"a\":\n \"\\udc00\"}"), "not valid Unicode", {2, 2});
 }
 
+TEST(ParseJson, ReadsNumbersOfEveryForm) {
+  for (const auto& [text, number] :
+       {std::pair("0e302", 0.0), std::pair("-0.0E-5", 0.0), std::pair("1e-400", 0.0),
+        std::pair("0.1", 0.1), std::pair("1.7976931348623157e308", 1.7976931348623157e308),
+        std::pair("123456789012345678901234567890", 123456789012345678901234567890.0)}) {
+    const ParsedText parsed = ParseJson(text);
+    ASSERT_FALSE(parsed.fault) << text;
+    ASSERT_EQ(parsed.documents.size(), 1U) << text;
+    EXPECT_EQ(parsed.documents[0].kind(), DocumentNode::Kind::kNumber) << text;
+    EXPECT_EQ(parsed.documents[0].number(), number) << text;
+  }
+  EXPECT_TRUE(ParseJson("-1e309").fault);
+  EXPECT_TRUE(ParseJson("01").fault);
+  EXPECT_TRUE(ParseJson("1.").fault);
+  EXPECT_EQ(ParseJson("-9223372036854775808").documents.at(0).kind(), DocumentNode::Kind::kInteger);
+}
+
 TEST(ParseJson, TypesNumbers) {
   const DocumentNode node =
       OnlyDocument(ParseJson(R"([0, -0, 9223372036854775807, 9223372036854775808, 1.0, 1e2])"));
