@@ -42,6 +42,7 @@ class Graph::Wiring {
         contexts_(MakeContexts()),
         members_(stats),
         things_(members_),
+        resolver_(stats),
         emitter_(emitted_, stats),
         rules_(contexts_, MakeLookup(), members_, emitter_, stats),
         endpoints_(contexts_, resolver_, rules_, emitter_, stats),
@@ -84,6 +85,10 @@ class Graph::Wiring {
 
   ir::DesiredDelta Flush() {
     const absl::btree_set<ClassId> dirty_classes = resolver_.TakeDirtyClasses();
+    for (const ClassId labels : dirty_classes) {
+      const bool used = endpoints_.HasClass(labels) || hosts_.HasClass(labels);
+      ++(used ? stats_.policy_resolver.emitted : stats_.policy_resolver.suppressed);
+    }
     endpoints_.Flush(dirty_classes);
     hosts_.Flush(dirty_classes);
     rules_.Flush();
@@ -208,14 +213,12 @@ class Graph::Wiring {
       std::optional<model::Policy> stand_in = DenyingStandIn(*broken);
       if (stand_in.has_value()) policy = &(stand_ins_[id] = *std::move(stand_in));
     }
-    ++stats_.policy_resolver.updates_in;
     resolver_.SetPolicy(id, policy);
     rules_.MarkPolicy(id);
   }
 
   void OnTier(const model::TierId& id) {
     const auto found = store_.tiers().find(id);
-    ++stats_.policy_resolver.updates_in;
     resolver_.SetTier(id, found == store_.tiers().end() ? nullptr : &found->second);
   }
 

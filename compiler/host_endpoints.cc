@@ -101,7 +101,6 @@ HostPolicies HostEndpoints::PoliciesOf(const model::HostEndpointId& id) const {
   for (const auto& [kind, direction] : kHostShapes) {
     const bool in_vain = kind == ShapeKind::kUntracked && local.endpoint.IsWildcard();
     if (in_vain && !IsPlanted(Fault::kWildcardUntracked)) continue;
-    ++stats_.policy_resolver.recomputed;
     Shape shape{.kind = kind,
                 .direction = direction,
                 .tiers = resolver_.Resolve(local.labels, direction, LayerOf(kind)),
@@ -171,14 +170,23 @@ void HostEndpoints::Emit(const HostLayout& layout) {
   for (const ir::HookKey& key : gone_hooks) emitter_.RemoveHook(key);
 }
 
+bool HostEndpoints::HasClass(ClassId labels) const {
+  return std::any_of(endpoints_.begin(), endpoints_.end(),
+                     [&](const auto& entry) { return entry.second.labels == labels; });
+}
+
 void HostEndpoints::Flush(const absl::btree_set<ClassId>& dirty_classes) {
   dirty_ = dirty_ || std::any_of(endpoints_.begin(), endpoints_.end(), [&](const auto& entry) {
              return dirty_classes.contains(entry.second.labels);
            });
   if (!std::exchange(dirty_, false)) return;
-  ++stats_.host_endpoints.recomputed;
-  ++stats_.host_endpoints.emitted;
   HostLayout layout = Settle();
+  ++stats_.host_endpoints.recomputed;
+  if (layout == layout_) {
+    ++stats_.host_endpoints.suppressed;
+    return;
+  }
+  ++stats_.host_endpoints.emitted;
   // Old shapes go after the new ones came, so that one that stays is not rendered anew.
   ForEachShape(layout, [&](const Shape& shape) { rules_.AcquireShape(shape); });
   ForEachShape(layout_, [&](const Shape& shape) { rules_.ReleaseShape(shape); });

@@ -22,7 +22,7 @@ namespace felix::compiler {
 // that follow from it. An interface goes to the smallest id among the endpoints that bear its name
 // and those without a name that expect one of its addresses; what nobody claims goes to the
 // smallest of the wildcards. Interfaces of workloads are never among them. A host has few of
-// either, so any change settles and renders all anew; what comes out the same is not emitted.
+// either, so any change settles all anew; a layout that differs is rendered as a whole.
 class HostEndpoints {
  public:
   HostEndpoints(std::vector<RenderContext> contexts, PolicyResolver& resolver, ActiveRules& rules,
@@ -42,6 +42,7 @@ class HostEndpoints {
 
   // Endpoints that no interface has got as of the last Flush, and why.
   [[nodiscard]] std::vector<std::pair<model::HostEndpointId, std::string>> WithoutInterface() const;
+  [[nodiscard]] bool HasClass(ClassId labels) const;
 
  private:
   struct Local {

@@ -36,6 +36,7 @@ struct HostPolicies {
   std::vector<Shape> shapes;
 
   [[nodiscard]] const Shape* Find(ShapeKind kind, Direction direction) const;
+  bool operator==(const HostPolicies&) const = default;
 };
 
 // Which interface of this host has which host endpoint, all conflicts settled.
@@ -44,6 +45,7 @@ struct HostLayout {
   std::optional<HostPolicies> wildcard;  // of all other interfaces; has no untracked lists
 
   [[nodiscard]] bool empty() const { return interfaces.empty() && !wildcard.has_value(); }
+  bool operator==(const HostLayout&) const = default;
 };
 
 [[nodiscard]] HostTraits TraitsOf(const HostLayout& layout);

@@ -61,7 +61,6 @@ std::optional<LocalEndpoints::Shapes> LocalEndpoints::ShapesOf(const Local& loca
   if (!local.endpoint.admin_up && !IsPlanted(Fault::kAdminDownIgnored)) return std::nullopt;
   Shapes shapes;
   for (const Direction direction : kDirections) {
-    ++stats_.policy_resolver.recomputed;
     shapes[Index(direction)] = {.kind = ShapeKind::kWorkload,
                                 .direction = direction,
                                 .tiers = resolver_.Resolve(local.labels, direction),
@@ -161,11 +160,7 @@ void LocalEndpoints::FlushDispatch(Direction direction, const absl::btree_set<st
 void LocalEndpoints::Flush(const absl::btree_set<ClassId>& dirty_classes) {
   for (const ClassId labels : dirty_classes) {
     const auto users = endpoints_of_class_.find(labels);
-    if (users == endpoints_of_class_.end()) {
-      ++stats_.policy_resolver.suppressed;
-      continue;
-    }
-    ++stats_.policy_resolver.emitted;
+    if (users == endpoints_of_class_.end()) continue;
     for (const model::WorkloadEndpointId& id : users->second) {
       dirty_interfaces_.insert(endpoints_.at(id).endpoint.interface_name);
     }

@@ -37,6 +37,7 @@ class LocalEndpoints {
   // Endpoints that wait for an interface that another one has: id and the winner's id.
   [[nodiscard]] std::vector<std::pair<model::WorkloadEndpointId, model::WorkloadEndpointId>>
   Shadowed() const;
+  [[nodiscard]] bool HasClass(ClassId labels) const { return endpoints_of_class_.contains(labels); }
 
  private:
   struct Local {

@@ -45,6 +45,7 @@ void PolicyResolver::RemovePolicy(std::string_view key) {
 }
 
 void PolicyResolver::SetPolicy(const model::PolicyId& id, const model::Policy* policy) {
+  ++stats_.policy_resolver.updates_in;
   resolved_.clear();
   std::string key;
   model::AppendKey(id, key);
@@ -83,6 +84,7 @@ void PolicyResolver::SetPolicy(const model::PolicyId& id, const model::Policy* p
 }
 
 void PolicyResolver::SetTier(const model::TierId& id, const model::Tier* tier) {
+  ++stats_.policy_resolver.updates_in;
   resolved_.clear();
   if (tier != nullptr) {
     tiers_.insert_or_assign(id.name, *tier);
@@ -122,6 +124,7 @@ std::vector<TierInForce> PolicyResolver::Resolve(ClassId labels, Direction direc
 
 std::vector<TierInForce> PolicyResolver::ResolveAnew(ClassId labels, Direction direction,
                                                      PolicyLayer layer) {
+  ++stats_.policy_resolver.recomputed;
   std::vector<std::pair<const PolicyPosition*, PolicyNumber>> policies;
   for (const SelectorId selector : index_.SelectorsOf(labels)) {
     if (selector >= policies_of_selector_.size()) continue;

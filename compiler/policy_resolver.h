@@ -17,6 +17,7 @@
 #include "compiler/label_index.h"
 #include "compiler/policy_order.h"
 #include "compiler/shape.h"
+#include "compiler/stats.h"
 #include "model/policy.h"
 #include "model/update.h"
 
@@ -26,7 +27,7 @@ namespace felix::compiler {
 // local endpoints, so a policy that selects nobody here costs its filing and nothing more.
 class PolicyResolver : private LabelIndex::Listener {
  public:
-  PolicyResolver() : index_(*this) {}
+  explicit PolicyResolver(Stats& stats) : stats_(stats), index_(*this) {}
   ~PolicyResolver() override;
   PolicyResolver(const PolicyResolver&) = delete;
   PolicyResolver& operator=(const PolicyResolver&) = delete;
@@ -75,6 +76,7 @@ class PolicyResolver : private LabelIndex::Listener {
   [[nodiscard]] std::vector<TierInForce> ResolveAnew(ClassId labels, Direction direction,
                                                      PolicyLayer layer);
 
+  Stats& stats_;
   LabelIndex index_;
   absl::btree_map<std::string, model::Tier> tiers_;
   KeyNumbers numbers_;

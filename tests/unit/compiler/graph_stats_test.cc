@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 
 #include "compiler/graph.h"
+#include "model/host_endpoint.h"
 #include "tests/support/builders.h"
 
 namespace felix::compiler {
@@ -163,6 +164,58 @@ TEST_F(GraphStatsTest, APolicyThatSelectsNobodyHereEndsAtTheRules) {
   EXPECT_EQ(graph_.stats().active_rules.recomputed, before_.active_rules.recomputed);
   EXPECT_EQ(graph_.stats().set_members, before_.set_members);
   EXPECT_EQ(graph_.stats().emitter, before_.emitter);
+}
+
+class HostEndpointStats : public GraphStatsTest {
+ protected:
+  HostEndpointStats() {
+    Set(kHost, HostEndpointOf({{"role", "host"}}));
+    SetInterface("192.0.2.1");
+    static_cast<void>(graph_.Flush());
+    host_ = graph_.stats();
+  }
+  void SetInterface(std::string_view address) {
+    Set(model::InterfaceId{"eth0"}, model::Interface{{testing::Address(address)}});
+  }
+  static model::HostEndpoint HostEndpointOf(model::LabelSet labels) {
+    model::HostEndpoint endpoint;
+    endpoint.interface_name = "eth0";
+    endpoint.labels = std::move(labels);
+    return endpoint;
+  }
+
+  const model::HostEndpointId kHost{std::string(testing::kThisHost), "eth0"};
+  Stats host_;
+};
+
+TEST_F(HostEndpointStats, AnEndpointWithItsInterfaceIsSettledOnce) {
+  EXPECT_EQ(host_.host_endpoints.updates_in, before_.host_endpoints.updates_in + 2);
+  EXPECT_EQ(host_.host_endpoints.recomputed, before_.host_endpoints.recomputed + 1);
+  EXPECT_EQ(host_.host_endpoints.emitted, before_.host_endpoints.emitted + 1);
+  EXPECT_EQ(host_.host_endpoints.suppressed, before_.host_endpoints.suppressed);
+  EXPECT_GT(host_.policy_resolver.recomputed, before_.policy_resolver.recomputed);
+  EXPECT_EQ(host_.local_endpoints, before_.local_endpoints);
+}
+
+TEST_F(HostEndpointStats, AnAddressThatChangesNoLayoutReachesNoRenderingPass) {
+  SetInterface("192.0.2.2");
+  EXPECT_TRUE(graph_.Flush().empty());
+  const Stats& after = graph_.stats();
+  EXPECT_EQ(after.host_endpoints.recomputed, host_.host_endpoints.recomputed + 1);
+  EXPECT_EQ(after.host_endpoints.suppressed, host_.host_endpoints.suppressed + 1);
+  EXPECT_EQ(after.host_endpoints.emitted, host_.host_endpoints.emitted);
+  EXPECT_EQ(after.active_rules, host_.active_rules);
+  EXPECT_EQ(after.emitter, host_.emitter);
+}
+
+TEST_F(HostEndpointStats, APolicyOfAHostEndpointAloneLeavesTheResolver) {
+  Set(testing::GlobalPolicy("h"), testing::PolicyOf("role == 'host'", {testing::Allow()}));
+  EXPECT_FALSE(graph_.Flush().empty());
+  const Stats& after = graph_.stats();
+  EXPECT_EQ(after.policy_resolver.emitted, host_.policy_resolver.emitted + 1);
+  EXPECT_EQ(after.policy_resolver.suppressed, host_.policy_resolver.suppressed);
+  EXPECT_EQ(after.host_endpoints.emitted, host_.host_endpoints.emitted + 1);
+  EXPECT_EQ(after.local_endpoints, host_.local_endpoints);
 }
 
 // A selector that only denies something cannot be found by a label. It may be tried for each new
