@@ -3,19 +3,10 @@
 
 #include <utility>
 
+#include "model/base/assign.h"
+
 namespace felix::compiler {
 namespace {
-
-// Returns whether that changed the map.
-template <typename Map>
-bool Assign(Map& map, const typename Map::key_type& key, const typename Map::mapped_type* value) {
-  if (value == nullptr) return map.erase(key) > 0;
-  const auto [it, inserted] = map.try_emplace(key, *value);
-  if (inserted) return true;
-  if (it->second == *value) return false;
-  it->second = *value;
-  return true;
-}
 
 bool FloatingIpsHold(const model::WorkloadEndpointId& id, const Options& options) {
   return options.floating_ips_enabled || id.orchestrator == "openstack";
@@ -37,19 +28,19 @@ void MoveInto(Map& from, Map& to) {
 
 void Pools::SetPool(const model::IpPoolId& id, const model::IpPool* pool) {
   ++stats_.pools.updates_in;
-  dirty_ = Assign(pools_, id, pool) || dirty_;
+  dirty_ = model::Assign(pools_, id, pool) || dirty_;
 }
 
 void Pools::SetNode(const model::NodeId& id, const model::Node* node) {
   ++stats_.pools.updates_in;
-  dirty_ = Assign(nodes_, id, node) || dirty_;
+  dirty_ = model::Assign(nodes_, id, node) || dirty_;
 }
 
 void Pools::SetLocalEndpoint(const model::WorkloadEndpointId& id,
                              const model::WorkloadEndpoint* endpoint) {
   ++stats_.pools.updates_in;
   const bool has = endpoint != nullptr && !endpoint->nat_mappings.empty();
-  dirty_ = Assign(mappings_, id, has ? &endpoint->nat_mappings : nullptr) || dirty_;
+  dirty_ = model::Assign(mappings_, id, has ? &endpoint->nat_mappings : nullptr) || dirty_;
 }
 
 Translations Pools::Settle(const RenderContext& context) const {

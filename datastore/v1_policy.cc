@@ -112,13 +112,7 @@ ReadPolicyResult ReadV1Policy(const Field& field, const std::string& tier, Fault
                  "a policy before DNAT has no egress");
   }
   object.RefuseUnknown();
-  if (!parts.order || !parts.selector || !parts.types) return result;
-
-  policy.tier = tier;
-  policy.order = *parts.order;
-  policy.selector = *parts.selector;
-  policy.ingress_applies = parts.types->ingress;
-  policy.egress_applies = parts.types->egress;
+  TakeParts(parts, policy);
   return result;
 }
 

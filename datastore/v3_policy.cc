@@ -73,6 +73,15 @@ void ReadPerformanceHints(ObjectReader& spec, model::Policy& policy) {
 
 }  // namespace
 
+void TakeParts(const PolicyParts& parts, model::Policy& policy) {
+  if (!parts.tier || !parts.order || !parts.selector || !parts.types) return;
+  policy.tier = *parts.tier;
+  policy.order = *parts.order;
+  policy.selector = *parts.selector;
+  policy.ingress_applies = parts.types->ingress;
+  policy.egress_applies = parts.types->egress;
+}
+
 PolicyTypes ReadListedTypes(ObjectReader& spec, std::string_view name) {
   PolicyTypes types{false, false};
   for (const Field& element : spec.List(name)) {
@@ -114,13 +123,7 @@ ReadPolicyResult ReadPolicySpec(const Field& field, const std::string& namespace
     spec.Fault(policy.egress.empty() ? "types" : "egress", "a preDNAT policy has no egress");
   }
   spec.RefuseUnknown();
-  if (!parts.tier || !parts.order || !parts.selector || !parts.types) return result;
-
-  policy.tier = *parts.tier;
-  policy.order = *parts.order;
-  policy.selector = *parts.selector;
-  policy.ingress_applies = parts.types->ingress;
-  policy.egress_applies = parts.types->egress;
+  TakeParts(parts, policy);
   return result;
 }
 

@@ -22,6 +22,9 @@ struct PolicyParts {
   bool operator==(const PolicyParts&) const = default;
 };
 
+// Gives the policy the parts, if all of them could be read.
+void TakeParts(const PolicyParts& parts, model::Policy& policy);
+
 struct ReadPolicyResult {
   model::Policy policy;  // of use only if no fault was added
   PolicyParts parts;     // whatever could be read, also beside faults

@@ -7,22 +7,14 @@
 
 #include "fmt/format.h"
 
+#include "model/base/assign.h"
 #include "model/base/check.h"
 #include "model/base/overloaded.h"
 
 namespace felix::model {
 namespace {
 
-// Makes the map hold `value` under `key`, or nothing. Returns whether that changed it.
-template <typename Map>
-bool Assign(Map& map, const typename Map::key_type& key, const typename Map::mapped_type* value) {
-  if (value == nullptr) return map.erase(key) > 0;
-  const auto [it, inserted] = map.try_emplace(key, *value);
-  if (inserted) return true;
-  if (it->second == *value) return false;
-  it->second = *value;
-  return true;
-}
+using model::Assign;
 
 template <typename Id, typename Value>
 bool Assign(PackedMap<Id, Value>& map, const Id& key, const Value* value) {
