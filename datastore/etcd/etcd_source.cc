@@ -140,6 +140,8 @@ absl::Status EtcdSource::Probe(EtcdClient& client) {
   if (!is_other && now->revision >= revision_) return absl::OkStatus();
   revision_ = 0;
   cluster_id_ = now->cluster_id;
+  // The same revision of another history means another value.
+  for (auto& [key, revision] : revisions_) revision = 0;
   return absl::OkStatus();
 }
 

@@ -189,6 +189,29 @@ TEST_F(EtcdSourceTest, ReadsEverythingAnewAfterAnOldBackupWasRestored) {
   ExpectTier("b", 1);
 }
 
+TEST_F(EtcdSourceTest, KnowsThatRevisionsOfAnotherHistoryMeanOtherValues) {
+  PutTier("a", 1);
+  StartSource();
+  ExpectInSync(1);
+  server_.Kill();
+  server_.SaveData();
+  server_.Start();
+  PutTier("a", 7);
+  PutTier("late", 1);
+  PutTier("late", 2);
+  ExpectTier("late", 2);
+  ExpectTier("a", 7);
+  server_.Kill();
+  server_.RestoreData();
+  // The first value of the new history has the revision of the one that was just told.
+  server_.Start(true);
+  PutTier("a", 9);
+  server_.Kill();
+  server_.Start();
+  ExpectNoTier("late");
+  ExpectTier("a", 9);
+}
+
 TEST_F(EtcdSourceTest, NoticesAServerThatNoLongerAnswersAndGoesOnWhenItDoes) {
   StartSource();
   ExpectInSync(1);

@@ -62,14 +62,16 @@ EtcdServer::~EtcdServer() {
   std::filesystem::remove_all(directory_);
 }
 
-void EtcdServer::Start() {
+void EtcdServer::Start(bool hidden) {
   ASSERT_LT(pid_, 0) << "etcd runs";
+  served_ = endpoint_;
+  if (hidden) served_.port = static_cast<std::uint16_t>(FreePort());
   const std::string peer = fmt::format("http://127.0.0.1:{}", peer_port_);
   std::vector<std::string> words = {"etcd",
                                     "--name=test",
                                     "--data-dir=" + (directory_ / "data").string(),
-                                    "--listen-client-urls=" + endpoint_.ToString(),
-                                    "--advertise-client-urls=" + endpoint_.ToString(),
+                                    "--listen-client-urls=" + served_.ToString(),
+                                    "--advertise-client-urls=" + served_.ToString(),
                                     "--listen-peer-urls=" + peer,
                                     "--initial-advertise-peer-urls=" + peer,
                                     "--initial-cluster=test=" + peer};
@@ -89,7 +91,7 @@ void EtcdServer::Start() {
   }
   for (int i = 0; i < 600; ++i) {
     datastore::HttpConnection connection;
-    if (connection.Connect(endpoint_, {}, seconds(1)).ok() &&
+    if (connection.Connect(served_, {}, seconds(1)).ok() &&
         connection.Post("/v3/kv/range", "", R"({"key":"YQ=="})", seconds(5)).ok()) {
       return;
     }
@@ -126,7 +128,7 @@ void EtcdServer::RestoreData() {
 
 std::string EtcdServer::Ask(std::string_view path, std::string_view body) const {
   datastore::HttpConnection connection;
-  const absl::Status connected = connection.Connect(endpoint_, {}, seconds(5));
+  const absl::Status connected = connection.Connect(served_, {}, seconds(5));
   EXPECT_TRUE(connected.ok()) << connected;
   if (!connected.ok()) return {};
   const auto response = connection.Post(path, "", body, seconds(10));

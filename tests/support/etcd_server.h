@@ -22,7 +22,9 @@ class EtcdServer {
   EtcdServer(const EtcdServer&) = delete;
   EtcdServer& operator=(const EtcdServer&) = delete;
 
-  void Start();        // on the same ports and data each time
+  // With the same data each time, and at endpoint(), unless hidden: where this object alone finds
+  // it.
+  void Start(bool hidden = false);
   void Kill();         // SIGKILL
   void Suspend();      // SIGSTOP: connections stay, and nothing answers
   void Resume();       // SIGCONT
@@ -44,6 +46,7 @@ class EtcdServer {
   std::vector<std::string> arguments_;
   std::filesystem::path directory_;
   datastore::EtcdEndpoint endpoint_;
+  datastore::EtcdEndpoint served_;  // where it is now
   int peer_port_ = 0;
   pid_t pid_ = -1;
 };
