@@ -208,8 +208,9 @@ absl::Status EtcdSource::Apply(const WatchMessage& message) {
       SetKey(event.value);
     }
   }
-  // Without events it says that there is nothing up to its revision.
-  revision_ = std::max(revision_, message.revision);
+  // A message with events bears the store's revision, which may be far ahead of what it tells; one
+  // without says that there is nothing up to its revision.
+  if (message.events.empty()) revision_ = std::max(revision_, message.revision);
   for (const WatchEvent& event : message.events) {
     revision_ = std::max(revision_, event.value.mod_revision);
   }

@@ -35,7 +35,7 @@ struct WatchEvent {
 
 // One line of a watch's answer. It holds whole revisions only, since fragments were not asked for.
 struct WatchMessage {
-  std::int64_t revision = 0;
+  std::int64_t revision = 0;  // of the store; events of lower ones may follow this message's own
   bool created = false;
   bool canceled = false;
   std::string cancel_reason;

@@ -149,6 +149,21 @@ TEST_F(EtcdSourceTest, GoesOnWhereItWasAfterTheServerWasKilled) {
   EXPECT_LE(sink_.Now().batches.size(), 3U);
 }
 
+// More than etcd sends at once to a watch that is behind.
+TEST_F(EtcdSourceTest, CatchesUpWithThousandsOfRevisions) {
+  StartSource();
+  ExpectInSync(1);
+  server_.Kill();
+  server_.Start(true);
+  constexpr int kTiers = 2500;
+  for (int i = 0; i < kTiers; ++i) PutTier(fmt::format("t{}", i), i);
+  server_.Kill();
+  server_.Start();
+  EXPECT_TRUE(WaitLong([](const State& s) {
+    return s.store.tiers().size() == kTiers + std::size_t{3};
+  })) << sink_.Now().store.tiers().size();
+}
+
 TEST_F(EtcdSourceTest, ReadsEverythingAnewAfterACompactionAndDeletesOnlyWhatIsGone) {
   PutTier("a", 1);
   PutTier("b", 2);
