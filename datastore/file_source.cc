@@ -125,8 +125,7 @@ void FileSource::Stop() {
 }
 
 absl::btree_map<std::string, std::size_t> FileSource::IgnoredKinds() const {
-  const std::lock_guard lock(ignored_kinds_mutex_);
-  return ignored_kinds_;
+  return delivery_.IgnoredKinds();
 }
 
 bool FileSource::Wait(int timeout_ms) {
@@ -174,7 +173,7 @@ absl::Status FileSource::Synchronise(bool read_everything) {
     if (!listing.ok()) return listing.status();
     settled = ReadListed(*listing, read_everything && attempt == 0);
   }
-  Deliver(true);
+  delivery_.Deliver(table_, table_.Hold(), true, *sink_);
   return absl::OkStatus();
 }
 
@@ -241,7 +240,7 @@ absl::Status FileSource::Apply(DirectoryWatcher::Changes& changes) {
   }
   // A file that is gone without a word has another name by now, of which the event is yet to come.
   if (moved) return Synchronise(false);
-  Deliver(false);
+  delivery_.Deliver(table_, table_.Hold(), false, *sink_);
   return absl::OkStatus();
 }
 
@@ -278,24 +277,6 @@ bool FileSource::ReadFile(const std::string& file) {
   table_.SetFile(file, path, std::move(objects));
   table_.SetFileRefusal(file, std::nullopt);
   return true;
-}
-
-void FileSource::Deliver(bool listed) {
-  std::optional<std::string> hold = table_.Hold();
-  in_sync_is_due_ = in_sync_is_due_ || listed || hold.has_value();
-  const bool news = hold != std::exchange(hold_, hold);
-  if (hold) {
-    if (news) sink_->OnLost(absl::UnavailableError(*hold));
-    return;
-  }
-  ResourceTable::Change change = table_.Commit();
-  {
-    const std::lock_guard lock(ignored_kinds_mutex_);
-    ignored_kinds_ = table_.ignored_kinds();
-  }
-  if (!change.updates.empty()) sink_->OnUpdates(std::move(change.updates));
-  for (auto& [id, refusal] : change.refusals) sink_->OnRefusal(id, std::move(refusal));
-  if (std::exchange(in_sync_is_due_, false)) sink_->OnInSync();
 }
 
 }  // namespace felix::datastore

@@ -4,8 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 
@@ -13,6 +11,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 
+#include "datastore/delivery.h"
 #include "datastore/directory_watcher.h"
 #include "datastore/resource_table.h"
 #include "datastore/source.h"
@@ -54,8 +53,6 @@ class FileSource final : public Source {
   // Whether there is such a file; otherwise nothing changes.
   bool ReadFile(const std::string& file);
   void RemoveFile(const std::string& file);
-  // Hands over what changed, unless the datastore is on hold. `listed`: all of it was read.
-  void Deliver(bool listed);
   // Waits for the watcher, if there is one, or an order; whether the watcher has something.
   bool Wait(int timeout_ms);
 
@@ -71,11 +68,7 @@ class FileSource final : public Source {
   DirectoryListing listing_;  // what the table was read from
   absl::btree_set<std::string> unreadable_;
   ResourceTable table_;
-  bool in_sync_is_due_ = false;
-  std::optional<std::string> hold_;
-
-  mutable std::mutex ignored_kinds_mutex_;
-  absl::btree_map<std::string, std::size_t> ignored_kinds_;
+  Delivery delivery_;
 };
 
 }  // namespace felix::datastore

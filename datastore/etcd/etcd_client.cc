@@ -36,7 +36,7 @@ absl::StatusOr<std::shared_ptr<HttpConnection>> EtcdClient::NewConnection() {
   return connection;
 }
 
-absl::Status EtcdClient::Connect(const EtcdEndpoint& endpoint) {
+absl::StatusOr<RangeResponse> EtcdClient::Connect(const EtcdEndpoint& endpoint) {
   endpoint_ = endpoint;
   absl::StatusOr<std::shared_ptr<HttpConnection>> connection = NewConnection();
   if (!connection.ok()) return connection.status();
@@ -45,43 +45,40 @@ absl::Status EtcdClient::Connect(const EtcdEndpoint& endpoint) {
     requests_ = *std::move(connection);
     watch_.reset();
   }
-  absl::Status status = Authenticate();
-  if (absl::IsUnimplemented(status)) {
-    base_ = "/v3beta";
-    status = Authenticate();
-  }
-  return status;
+  absl::StatusOr<RangeResponse> now = Authenticate();
+  if (!absl::IsUnimplemented(now.status())) return now;
+  base_ = "/v3beta";
+  return Authenticate();
 }
 
-absl::StatusOr<std::string> EtcdClient::Ask(std::string_view path, std::string_view body) {
+absl::StatusOr<std::string> EtcdClient::Ask(std::string_view path, std::string_view body,
+                                            HttpConnection::Clock::duration time_limit) {
   absl::StatusOr<HttpResponse> response =
-      requests_->Post(base_ + std::string(path), token_, body, kAnswerLimit);
+      requests_->Post(base_ + std::string(path), token_, body, time_limit);
   if (!response.ok()) return response.status();
   if (response->status != 200) return StatusFromError(response->status, response->body);
   return std::move(response->body);
 }
 
-// Without a user any request tells whether the path is there.
-absl::Status EtcdClient::Authenticate() {
+absl::StatusOr<RangeResponse> EtcdClient::Authenticate() {
   token_.clear();
-  if (config_.user.empty()) return Probe().status();
+  if (config_.user.empty()) return Probe();
   const absl::StatusOr<std::string> body =
-      Ask("/auth/authenticate", AuthenticateRequest(config_.user, config_.password));
+      Ask("/auth/authenticate", AuthenticateRequest(config_.user, config_.password), kAnswerLimit);
   // The gateway answers this way where authentication is off: then no token is needed.
-  if (absl::IsFailedPrecondition(body.status())) return absl::OkStatus();
+  if (absl::IsFailedPrecondition(body.status())) return Probe();
   if (!body.ok()) return body.status();
   FELIX_ASSIGN_OR_RETURN(token_, ParseToken(*body));
-  return absl::OkStatus();
+  return Probe();
 }
 
 absl::StatusOr<RangeResponse> EtcdClient::Probe() {
-  absl::StatusOr<HttpResponse> response = requests_->Post(
-      base_ + "/kv/range", token_,
-      RangeRequest(kClusterInformationKey, std::string(kClusterInformationKey) + '\0', 0, 1),
-      kProbeLimit);
-  if (!response.ok()) return response.status();
-  if (response->status != 200) return StatusFromError(response->status, response->body);
-  return ParseRangeResponse(response->body);
+  const absl::StatusOr<std::string> body =
+      Ask("/kv/range",
+          RangeRequest(kClusterInformationKey, std::string(kClusterInformationKey) + '\0', 0, 1),
+          kProbeLimit);
+  if (!body.ok()) return body.status();
+  return ParseRangeResponse(*body);
 }
 
 absl::StatusOr<RangeResponse> EtcdClient::ReadRange(std::string_view start, std::string_view end,
@@ -90,7 +87,7 @@ absl::StatusOr<RangeResponse> EtcdClient::ReadRange(std::string_view start, std:
   RangeResponse first;
   while (true) {
     const absl::StatusOr<std::string> body =
-        Ask("/kv/range", RangeRequest(from, end, first.revision, kPageSize));
+        Ask("/kv/range", RangeRequest(from, end, first.revision, kPageSize), kAnswerLimit);
     if (!body.ok()) return body.status();
     absl::StatusOr<RangeResponse> page = ParseRangeResponse(*body);
     if (!page.ok()) return page.status();

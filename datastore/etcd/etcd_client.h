@@ -34,10 +34,10 @@ class EtcdClient {
  public:
   explicit EtcdClient(const EtcdConfig& config);
 
-  absl::Status Connect(const EtcdEndpoint& endpoint);
+  // Returns what Probe does.
+  absl::StatusOr<RangeResponse> Connect(const EtcdEndpoint& endpoint);
 
   // Every key of the range and its value at one revision, page by page. Returns that revision.
-  // `more` may refuse, which ends it.
   using OnPage = std::function<void(std::vector<KeyValue> values)>;
   absl::StatusOr<RangeResponse> ReadRange(std::string_view start, std::string_view end,
                                           const OnPage& on_page);
@@ -53,8 +53,10 @@ class EtcdClient {
   void Interrupt();
 
  private:
-  absl::StatusOr<std::string> Ask(std::string_view path, std::string_view body);
-  absl::Status Authenticate();
+  absl::StatusOr<std::string> Ask(std::string_view path, std::string_view body,
+                                  HttpConnection::Clock::duration time_limit);
+  // Gets a token where one is needed; then as Probe.
+  absl::StatusOr<RangeResponse> Authenticate();
   absl::StatusOr<std::shared_ptr<HttpConnection>> NewConnection();
 
   const EtcdConfig& config_;

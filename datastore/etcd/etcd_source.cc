@@ -77,8 +77,7 @@ void EtcdSource::Stop() {
 }
 
 absl::btree_map<std::string, std::size_t> EtcdSource::IgnoredKinds() const {
-  const std::lock_guard lock(mutex_);
-  return ignored_kinds_;
+  return delivery_.IgnoredKinds();
 }
 
 void EtcdSource::Pause(milliseconds duration) {
@@ -118,8 +117,7 @@ absl::Status EtcdSource::Session(const EtcdEndpoint& endpoint) {
     if (resync_.exchange(false)) revision_ = 0;
     client_ = client;
   }
-  FELIX_RETURN_IF_ERROR(client->Connect(endpoint));
-  FELIX_RETURN_IF_ERROR(Probe(*client));
+  FELIX_RETURN_IF_ERROR(CheckHistory(client->Connect(endpoint)));
   while (true) {
     if (revision_ == 0) FELIX_RETURN_IF_ERROR(List(*client));
     FELIX_RETURN_IF_ERROR(client->Watch(kEtcdRangeStart, kEtcdRangeEnd, revision_ + 1));
@@ -130,9 +128,7 @@ absl::Status EtcdSource::Session(const EtcdEndpoint& endpoint) {
   }
 }
 
-// Whether the server is alive, and still has the history that we know.
-absl::Status EtcdSource::Probe(EtcdClient& client) {
-  const absl::StatusOr<RangeResponse> now = client.Probe();
+absl::Status EtcdSource::CheckHistory(const absl::StatusOr<RangeResponse>& now) {
   if (!now.ok()) return now.status();
   const bool is_other = cluster_id_ != 0 && now->cluster_id != cluster_id_;
   // The answer is one that the members have agreed on, so that it cannot be an old one: a lower
@@ -167,7 +163,8 @@ absl::Status EtcdSource::List(EtcdClient& client) {
   for (const std::string& key : gone) RemoveKey(key);
   revision_ = listed->revision;
   cluster_id_ = listed->cluster_id;
-  Deliver(true);
+  delivery_.TellHoldAgain();
+  delivery_.Deliver(table_, WhyNotReady(), true, *sink_);
   return absl::OkStatus();
 }
 
@@ -182,7 +179,7 @@ absl::Status EtcdSource::Follow(EtcdClient& client) {
       continue;
     }
     const std::int64_t before = revision_;
-    FELIX_RETURN_IF_ERROR(Probe(client));
+    FELIX_RETURN_IF_ERROR(CheckHistory(client.Probe()));
     if (revision_ < before) return absl::OutOfRangeError("etcd's history is another one");
     if (Clock::now() - last_news < kReopenAfter) continue;
     return absl::OutOfRangeError("the watch is silent");
@@ -214,7 +211,7 @@ absl::Status EtcdSource::Apply(const WatchMessage& message) {
   for (const WatchEvent& event : message.events) {
     revision_ = std::max(revision_, event.value.mod_revision);
   }
-  Deliver(false);
+  delivery_.Deliver(table_, WhyNotReady(), false, *sink_);
   return absl::OkStatus();
 }
 
@@ -235,32 +232,14 @@ void EtcdSource::RemoveKey(const std::string& key) {
 }
 
 std::optional<std::string> EtcdSource::WhyNotReady() const {
-  if (std::optional<std::string> hold = table_.Hold()) return hold;
+  if (const auto hold = table_.Hold()) return "not ready: " + *hold;
   if (cluster_is_ready_.has_value()) {
     if (*cluster_is_ready_) return std::nullopt;
-    return "ClusterInformation default: datastoreReady is not true";
+    return "not ready: ClusterInformation default: datastoreReady is not true";
   }
   // The older store's own flag: if it were there and not true, the table would hold.
   if (revisions_.contains(ToAbsl(kReadyKey))) return std::nullopt;
-  return "neither ClusterInformation default nor /calico/v1/Ready is there";
-}
-
-void EtcdSource::Deliver(bool listed) {
-  std::optional<std::string> hold = WhyNotReady();
-  in_sync_is_due_ = in_sync_is_due_ || listed || hold.has_value();
-  const bool news = hold != std::exchange(hold_, hold) || listed;
-  if (hold) {
-    if (news) sink_->OnLost(absl::UnavailableError(fmt::format("not ready: {}", *hold)));
-    return;
-  }
-  ResourceTable::Change change = table_.Commit();
-  {
-    const std::lock_guard lock(mutex_);
-    ignored_kinds_ = table_.ignored_kinds();
-  }
-  if (!change.updates.empty()) sink_->OnUpdates(std::move(change.updates));
-  for (auto& [id, refusal] : change.refusals) sink_->OnRefusal(id, std::move(refusal));
-  if (std::exchange(in_sync_is_due_, false)) sink_->OnInSync();
+  return "not ready: neither ClusterInformation default nor /calico/v1/Ready is there";
 }
 
 }  // namespace felix::datastore

@@ -13,6 +13,7 @@
 
 #include "absl/container/btree_map.h"
 
+#include "datastore/delivery.h"
 #include "datastore/etcd/etcd_client.h"
 #include "datastore/resource_table.h"
 #include "datastore/source.h"
@@ -46,10 +47,10 @@ class EtcdSource final : public Source {
   absl::Status List(EtcdClient& client);
   absl::Status Follow(EtcdClient& client);
   absl::Status Apply(const WatchMessage& message);
-  absl::Status Probe(EtcdClient& client);
+  // Whether the server, which said this, is alive; what we know counts only if its history is ours.
+  absl::Status CheckHistory(const absl::StatusOr<RangeResponse>& now);
   void SetKey(const KeyValue& value);
   void RemoveKey(const std::string& key);
-  void Deliver(bool listed);
   [[nodiscard]] std::optional<std::string> WhyNotReady() const;
   void Pause(std::chrono::milliseconds duration);
 
@@ -60,8 +61,7 @@ class EtcdSource final : public Source {
   std::atomic<bool> resync_ = false;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::shared_ptr<EtcdClient> client_;                       // guarded by mutex_
-  absl::btree_map<std::string, std::size_t> ignored_kinds_;  // guarded by mutex_
+  std::shared_ptr<EtcdClient> client_;  // guarded by mutex_
 
   // Of the source's thread alone.
   ResourceTable table_;
@@ -69,8 +69,7 @@ class EtcdSource final : public Source {
   std::int64_t revision_ = 0;                             // all up to it is known; 0: nothing is
   std::uint64_t cluster_id_ = 0;
   std::optional<bool> cluster_is_ready_;  // what ClusterInformation says, if it is there
-  std::optional<std::string> hold_;
-  bool in_sync_is_due_ = false;
+  Delivery delivery_;
   bool made_progress_ = false;
 };
 
