@@ -229,12 +229,5 @@ BENCHMARK(RewriteWhileTheLockIsContended)->Iterations(300)->Unit(benchmark::kMil
 }  // namespace felix::bench
 
 int main(int argc, char** argv) {
-  if (!felix::testing::HasRoot()) {
-    std::fputs("needs root\n", stderr);
-    return 77;
-  }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return felix::bench::RunBenchmarksAsRoot(argc, argv);
 }

@@ -3,12 +3,10 @@
 
 #include <benchmark/benchmark.h>
 #include <sched.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "fmt/format.h"
 
 #include "bench/floors/tables.h"
+#include "bench/stopwatch.h"
 #include "compiler/ir/desired_state.h"
 #include "iptables/libiptc_table.h"
 #include "iptables/rule_codec.h"
@@ -36,33 +35,16 @@ inline void Enter(const testing::NetworkNamespace& netns) {
   FELIX_CHECK(setns(netns.fd(), CLONE_NEWNET) == 0, "cannot enter a namespace");
 }
 
-inline double ProcessorMilliseconds() {
-  timespec mine{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &mine);
-  rusage children{};
-  getrusage(RUSAGE_CHILDREN, &children);
-  const auto of = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
-  };
-  return static_cast<double>(mine.tv_sec) * 1e3 + static_cast<double>(mine.tv_nsec) / 1e6 +
-         of(children.ru_utime) + of(children.ru_stime);
-}
-
 // Processor time of this thread, in the kernel too, and of the programs that it ran to their end.
 // On a busy machine elapsed time punishes long calls more than short ones.
 template <typename Act>
 double Milliseconds(Act act) {
-  const double start = ProcessorMilliseconds();
-  act();
-  return ProcessorMilliseconds() - start;
+  return Time(act) / 1e3;
 }
 
 template <typename Act>
 double ElapsedMilliseconds(Act act) {
-  const auto start = std::chrono::steady_clock::now();
-  act();
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-  return took.count();
+  return Elapsed(act) / 1e3;
 }
 
 class Samples {
@@ -160,6 +142,18 @@ inline NamedChain Encoded(const std::string& name, const ir::Chain& chain) {
     encoded.rules.push_back(*std::move(bytes));
   }
   return encoded;
+}
+
+// The main function of benchmarks of the kernel. Without root it ends with 77: not run.
+inline int RunBenchmarksAsRoot(int argc, char** argv) {
+  if (!testing::HasRoot()) {
+    std::fputs("needs root\n", stderr);
+    return 77;
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
 }
 
 }  // namespace felix::bench

@@ -211,12 +211,5 @@ BENCHMARK(ReplaceWholeTable)->Args({1000, 3})->Iterations(20)->Unit(benchmark::k
 }  // namespace felix::bench
 
 int main(int argc, char** argv) {
-  if (!felix::testing::HasRoot()) {
-    std::fputs("needs root\n", stderr);
-    return 77;
-  }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return felix::bench::RunBenchmarksAsRoot(argc, argv);
 }

@@ -100,12 +100,17 @@ absl::StatusOr<ConfigSources> Configure(const CommandLine& command_line) {
   return sources;
 }
 
-int RunDaemon(const CommandLine& command_line) {
+// The clock must outlive the daemon.
+absl::StatusOr<std::unique_ptr<Daemon>> MakeDaemon(const CommandLine& command_line,
+                                                   const Clock& clock) {
   absl::StatusOr<ConfigSources> sources = Configure(command_line);
-  if (!sources.ok()) return Fail(sources.status());
+  if (!sources.ok()) return sources.status();
+  return Daemon::Make(clock, command_line.inputs, *std::move(sources));
+}
+
+int RunDaemon(const CommandLine& command_line) {
   const SystemClock clock;
-  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
-      Daemon::Make(clock, command_line.inputs, *std::move(sources));
+  const absl::StatusOr<std::unique_ptr<Daemon>> daemon = MakeDaemon(command_line, clock);
   if (!daemon.ok()) return Fail(daemon.status());
   if (!command_line.once) {
     const absl::Status status = (*daemon)->Run();
@@ -120,11 +125,8 @@ int RunDaemon(const CommandLine& command_line) {
 }
 
 int RunRules(const CommandLine& command_line) {
-  absl::StatusOr<ConfigSources> sources = Configure(command_line);
-  if (!sources.ok()) return Fail(sources.status());
   const SystemClock clock;
-  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
-      Daemon::Make(clock, command_line.inputs, *std::move(sources));
+  const absl::StatusOr<std::unique_ptr<Daemon>> daemon = MakeDaemon(command_line, clock);
   if (!daemon.ok()) return Fail(daemon.status());
   const absl::StatusOr<ir::DesiredState> state =
       (*daemon)->CompileOnce(std::chrono::seconds(command_line.once_timeout_seconds));

@@ -18,6 +18,7 @@
 #include "fmt/format.h"
 #include "libmnl/libmnl.h"
 
+#include "ipset/netlink_attributes.h"
 #include "ipset/netlink_error.h"
 #include "model/base/check.h"
 #include "model/base/status_macros.h"
@@ -52,12 +53,7 @@ void EncodePort(nlmsghdr* message, const ir::SetMember& member) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MemberWriter>> MemberWriter::Open() {
-  mnl_socket* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-  if (socket == nullptr || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-    const int error = errno;
-    if (socket != nullptr) mnl_socket_close(socket);
-    return NetlinkError("opening a netfilter socket", error);
-  }
+  FELIX_ASSIGN_OR_RETURN(mnl_socket* const socket, OpenNetfilterSocket());
   // Without it an error would bring its whole request back.
   int on = 1;
   mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof(on));

@@ -2,16 +2,22 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include "libmnl/libmnl.h"
+
+#include "ipset/netlink_error.h"
 
 namespace felix::ipset {
 
@@ -74,5 +80,17 @@ class Attributes {
 
   std::array<const nlattr*, kMaxAttributes> by_type_{};
 };
+
+// A bound socket to nfnetlink, of which ip_set is a part; the caller closes it. Errors: as
+// NetlinkError.
+[[nodiscard]] inline absl::StatusOr<mnl_socket*> OpenNetfilterSocket() {
+  mnl_socket* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+  if (socket == nullptr || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+    const int error = errno;
+    if (socket != nullptr) mnl_socket_close(socket);
+    return NetlinkError("opening a netfilter socket", error);
+  }
+  return socket;
+}
 
 }  // namespace felix::ipset

@@ -178,12 +178,7 @@ struct SetReader::Request {
 };
 
 absl::StatusOr<std::unique_ptr<SetReader>> SetReader::Open() {
-  mnl_socket* socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-  if (socket == nullptr || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-    const int error = errno;
-    if (socket != nullptr) mnl_socket_close(socket);
-    return NetlinkError("opening a netfilter socket", error);
-  }
+  FELIX_ASSIGN_OR_RETURN(mnl_socket* const socket, OpenNetfilterSocket());
   return std::unique_ptr<SetReader>(new SetReader(socket));
 }
 
