@@ -6,11 +6,12 @@
 #include "compiler/graph.h"
 #include "model/host_endpoint.h"
 #include "tests/support/builders.h"
+#include "tests/unit/compiler/graph_fixture.h"
 
 namespace felix::compiler {
 namespace {
 
-class GraphStatsTest : public ::testing::Test {
+class GraphStatsTest : public GraphFixture {
  protected:
   GraphStatsTest() {
     model::PolicyRule from_web = testing::Allow();
@@ -25,12 +26,7 @@ class GraphStatsTest : public ::testing::Test {
     static_cast<void>(graph_.Flush());
     before_ = graph_.stats();
   }
-  void Set(model::Key key, model::Resource value) {
-    const model::Update update{std::move(key), std::move(value)};
-    graph_.OnUpdates({&update, 1});
-  }
 
-  Graph graph_{testing::OptionsOfThisHost()};
   Stats before_;
 };
 

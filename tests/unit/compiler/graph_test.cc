@@ -8,6 +8,7 @@
 #include "compiler/names.h"
 #include "tests/support/builders.h"
 #include "tests/support/interpreter.h"
+#include "tests/unit/compiler/graph_fixture.h"
 
 namespace felix::compiler {
 namespace {
@@ -16,16 +17,8 @@ using model::IpFamily;
 using testing::Packet;
 using testing::Verdict;
 
-class GraphTest : public ::testing::Test {
+class GraphTest : public GraphFixture {
  protected:
-  void Set(model::Key key, model::Resource value) {
-    const model::Update update{std::move(key), std::move(value)};
-    graph_.OnUpdates({&update, 1});
-  }
-  void Remove(model::Key key) {
-    const model::Update update{std::move(key), std::nullopt};
-    graph_.OnUpdates({&update, 1});
-  }
   Verdict Send(const Packet& packet) {
     static_cast<void>(graph_.Flush());
     return testing::Run(graph_.desired(), packet);
@@ -43,8 +36,6 @@ class GraphTest : public ::testing::Test {
     return graph_.desired().chains.contains(
         {.family = IpFamily::kV4, .table = ir::Table::kFilter, .name = name});
   }
-
-  Graph graph_{testing::OptionsOfThisHost()};
 };
 
 TEST_F(GraphTest, DropsUnknownInterfacesFromTheStart) {

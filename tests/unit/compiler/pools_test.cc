@@ -9,6 +9,7 @@
 #include "compiler/graph.h"
 #include "compiler/ir/print.h"
 #include "tests/support/builders.h"
+#include "tests/unit/compiler/graph_fixture.h"
 
 namespace felix::compiler {
 namespace {
@@ -16,10 +17,8 @@ namespace {
 using testing::Address;
 using testing::Net;
 
-class PoolsTest : public ::testing::Test {
+class PoolsTest : public GraphFixture {
  protected:
-  void Set(model::Key key, model::Resource value) { Update({std::move(key), std::move(value)}); }
-  void Remove(model::Key key) { Update({std::move(key), std::nullopt}); }
   void Pool(std::string name, std::string_view cidr, bool nat_outgoing, bool lb_only = false) {
     Set(model::IpPoolId{std::move(name)},
         model::IpPool{
@@ -56,10 +55,6 @@ class PoolsTest : public ::testing::Test {
     change(options);
     graph_.SetOptions(std::move(options));
   }
-
- private:
-  void Update(const model::Update& update) { graph_.OnUpdates({&update, 1}); }
-  Graph graph_{testing::OptionsOfThisHost()};
 };
 
 constexpr char kSourceOnly[] = R"(*nat

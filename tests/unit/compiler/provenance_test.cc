@@ -7,16 +7,13 @@
 #include "compiler/graph.h"
 #include "model/base/check.h"
 #include "tests/support/builders.h"
+#include "tests/unit/compiler/graph_fixture.h"
 
 namespace felix::compiler {
 namespace {
 
-class ProvenanceTest : public ::testing::Test {
+class ProvenanceTest : public GraphFixture {
  protected:
-  void Set(model::Key key, model::Resource value) {
-    const model::Update update{std::move(key), std::move(value)};
-    graph_.OnUpdates({&update, 1});
-  }
   // The rules of the IPv4 chain, which must be there.
   const std::vector<ir::Rule>& RulesOf(const std::string& chain) {
     static_cast<void>(graph_.Flush());
@@ -25,8 +22,6 @@ class ProvenanceTest : public ::testing::Test {
     FELIX_CHECK(found != graph_.desired().chains.end(), "no chain " + chain);
     return found->second.rules;
   }
-
-  Graph graph_{testing::OptionsOfThisHost()};
 };
 
 TEST_F(ProvenanceTest, NamesPolicyDirectionAndIndexForEveryRuleOfAPolicy) {

@@ -11,27 +11,20 @@
 #include "compiler/graph.h"
 #include "tests/support/builders.h"
 #include "tests/support/interpreter.h"
+#include "tests/unit/compiler/graph_fixture.h"
 
 namespace felix::compiler {
 
 // A host with one container, cali1 (10.0.0.1, fd00::1, label app=web), in a cluster where a
 // stranger from outside, 192.0.2.1, knocks on TCP port 80. The traps are numbered situations in
 // which a policy engine goes wrong.
-class Traps : public ::testing::Test {
+class Traps : public GraphFixture {
  protected:
   Traps() { Set(testing::EndpointId("web"), Web()); }
 
   static model::WorkloadEndpoint Web(std::vector<std::string> profiles = {}) {
     return testing::Endpoint("cali1", {"10.0.0.1", "fd00::1"}, {{"app", "web"}},
                              std::move(profiles));
-  }
-  void Set(model::Key key, model::Resource value) {
-    const model::Update update{std::move(key), std::move(value)};
-    graph_.OnUpdates({&update, 1});
-  }
-  void Remove(model::Key key) {
-    const model::Update update{std::move(key), std::nullopt};
-    graph_.OnUpdates({&update, 1});
   }
   void SetPolicy(std::string_view name, std::vector<model::PolicyRule> rules,
                  std::string_view tier = "default", std::optional<double> order = {}) {
@@ -70,8 +63,6 @@ class Traps : public ::testing::Test {
     EXPECT_NE(chain, nullptr);
     return chain == nullptr ? 0 : chain->rules.size();
   }
-
-  Graph graph_{testing::OptionsOfThisHost()};
 };
 
 }  // namespace felix::compiler

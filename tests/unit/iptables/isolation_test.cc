@@ -9,6 +9,7 @@
 #include "iptables/table.h"
 #include "tests/support/fake_kernel_table.h"
 #include "tests/unit/iptables/encoded_rules.h"
+#include "tests/unit/iptables/table_fixture.h"
 
 namespace felix::iptables {
 namespace {
@@ -49,7 +50,7 @@ std::function<int(const TableContent&)> RefusesBadMark(int error) {
   };
 }
 
-class IsolationTest : public ::testing::Test {
+class IsolationTest : public TableFixture {
  protected:
   IsolationTest() {
     std::vector<ir::Rule> forward;
@@ -80,18 +81,6 @@ class IsolationTest : public ::testing::Test {
     return InKernel(name) == std::vector<EncodedRule>{DropRule(IpFamily::kV4)};
   }
 
-  std::map<std::string, std::uint16_t> sets_;
-  testing::FakeKernelTable kernel_{ir::Table::kFilter};
-  Table table_{IpFamily::kV4,
-               ir::Table::kFilter,
-               kernel_,
-               [this](const ir::SetKey& key) -> absl::StatusOr<std::uint16_t> {
-                 const auto it = sets_.find(key.id);
-                 if (it == sets_.end()) return absl::NotFoundError("set " + key.id + " is missing");
-                 return it->second;
-               },
-               HookPlacement::kInsert,
-               Table::Retry{.attempts = 4, .first_pause = std::chrono::milliseconds(0)}};
   ir::DesiredState state_;
   ir::DesiredState staged_;
 };

@@ -8,6 +8,7 @@
 
 #include "tests/support/fake_kernel_table.h"
 #include "tests/unit/iptables/encoded_rules.h"
+#include "tests/unit/iptables/table_fixture.h"
 
 namespace felix::iptables {
 namespace {
@@ -34,7 +35,7 @@ ir::DesiredState TwoChains() {
   return state;
 }
 
-class TableTest : public ::testing::Test {
+class TableTest : public TableFixture {
  protected:
   ApplyStats MustApply() {
     const auto stats = table_.Apply();
@@ -44,19 +45,6 @@ class TableTest : public ::testing::Test {
   void Stage(const ir::DesiredState& from, const ir::DesiredState& to) {
     table_.Stage(ir::Diff(from, to));
   }
-
-  std::map<std::string, std::uint16_t> sets_;
-  FakeKernelTable kernel_{ir::Table::kFilter};
-  Table table_{IpFamily::kV4,
-               ir::Table::kFilter,
-               kernel_,
-               [this](const ir::SetKey& key) -> absl::StatusOr<std::uint16_t> {
-                 const auto it = sets_.find(key.id);
-                 if (it == sets_.end()) return absl::NotFoundError("set " + key.id + " is missing");
-                 return it->second;
-               },
-               HookPlacement::kInsert,
-               Table::Retry{.attempts = 4, .first_pause = std::chrono::milliseconds(0)}};
 };
 
 TEST_F(TableTest, WritesEverythingInOneCommitAndThenNothing) {
