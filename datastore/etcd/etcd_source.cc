@@ -99,11 +99,11 @@ void EtcdSource::Run() {
     if (stop_) return;
     if (made_progress_) retry = kFirstRetry;
     if (absl::IsCancelled(status)) continue;  // to read everything anew
-    sink_->OnLost(absl::Status(
-        status.code(), fmt::format("{}: {}", endpoint.ToString(), std::string(status.message()))));
     // The others are asked at once; then all had their turn.
     const bool all_tried = (attempt + 1) % config_.endpoints.size() == 0 || made_progress_;
     if (!all_tried) continue;
+    sink_->OnLost(absl::Status(
+        status.code(), fmt::format("{}: {}", endpoint.ToString(), std::string(status.message()))));
     Pause(Spread(retry, random));
     retry = std::min(2 * retry, kLastRetry);
   }

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fmt/format.h"
 #include "gmock/gmock.h"
@@ -41,8 +43,9 @@ std::string ReadyValue(bool ready) {
 class EtcdSourceTest : public ::testing::Test {
  protected:
   void SetUp() override { server_.Put(kClusterInformationKey, ReadyValue(true)); }
-  void StartSource() {
-    source_ = std::make_unique<EtcdSource>(EtcdConfig{{server_.endpoint()}, {}, "", ""});
+  void StartSource() { StartSource({server_.endpoint()}); }
+  void StartSource(std::vector<EtcdEndpoint> endpoints) {
+    source_ = std::make_unique<EtcdSource>(EtcdConfig{std::move(endpoints), {}, "", ""});
     ASSERT_TRUE(source_->Start(sink_).ok());
   }
   void ExpectInSync(int marks) {
@@ -286,6 +289,15 @@ TEST_F(EtcdSourceTest, FillsInNothingThatAClientOfTheStoreDidNotWrite) {
   const model::Policy& policy = state.store.policies().begin()->second;
   EXPECT_TRUE(policy.ingress_applies);
   EXPECT_TRUE(policy.egress_applies);
+}
+
+TEST_F(EtcdSourceTest, IsNotLostWhileOneOfItsEndpointsAnswers) {
+  PutTier("a", 1);
+  const EtcdEndpoint closed{.tls = false, .host = "127.0.0.1", .port = 9};
+  StartSource({closed, server_.endpoint()});
+  ExpectInSync(1);
+  ExpectTier("a", 1);
+  EXPECT_THAT(sink_.Now().losses, IsEmpty());
 }
 
 TEST_F(EtcdSourceTest, StopsWhileTheServerIsAway) {
