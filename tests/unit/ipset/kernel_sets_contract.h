@@ -307,13 +307,28 @@ TYPED_TEST_P(KernelSetsContract, WritesManyMembersAtEitherPace) {
   }
 }
 
+// The kernel counts exactly only while the table has no more than the 1024 buckets of one region:
+// in a larger one a region that is not full takes a few members beyond the ceiling.
 TYPED_TEST_P(KernelSetsContract, NamesAMemberThatDidNotFitFarBehind) {
-  const ir::AddressSet big = ManyHosts(5000);
-  ASSERT_TRUE(this->Create("a", ir::SetKind::kNet, model::IpFamily::kV4, 4321).ok());
+  const ir::AddressSet big = ManyHosts(700);
+  ASSERT_TRUE(this->Create("a", ir::SetKind::kNet, model::IpFamily::kV4, 521).ok());
   const absl::Status full = this->Add("a", {big.members.begin(), big.members.end()});
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << full;
-  EXPECT_THAT(std::string(full.message()), ::testing::HasSubstr("adding 10.0.16.225 of set a"));
-  EXPECT_EQ(this->Members("a").size(), 4321U);
+  EXPECT_THAT(std::string(full.message()), ::testing::HasSubstr("adding 10.0.2.9 of set a"));
+  EXPECT_EQ(this->Members("a").size(), 521U);
+}
+
+TYPED_TEST_P(KernelSetsContract, NamesAMemberThatIsRefusedManyMessagesBehind) {
+  const ir::AddressSet big = ManyHosts(5000);
+  std::vector<ir::SetMember> members(big.members.begin(), big.members.end());
+  const std::vector<ir::SetMember> before(members.begin(), members.begin() + 4321);
+  members.insert(members.begin() + 4321, Nets({"0.0.0.0/0"}).front());
+  ASSERT_TRUE(this->Create("a", ir::SetKind::kNet, model::IpFamily::kV4, 10000).ok());
+  const absl::Status refused = this->Add("a", members);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << refused;
+  EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("adding 0.0.0.0/0 of set a"));
+  const std::vector<ir::SetMember> there = this->Members("a");
+  EXPECT_TRUE(std::includes(there.begin(), there.end(), before.begin(), before.end()));
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
@@ -325,6 +340,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     RefusesASwapOfUnequalTypes, StopsAtTheFirstFailureAndRecovers,
     HoldsInterfacesWithMarksInBothFamilies, RefusesInterfacesThatNoHostCanHave,
     ListsHeadersWithSizes, ReadsLargeSetsInPortions, GivesUpAReadingForASwapOrADestroy,
-    WritesManyMembersAtEitherPace, NamesAMemberThatDidNotFitFarBehind);
+    WritesManyMembersAtEitherPace, NamesAMemberThatDidNotFitFarBehind,
+    NamesAMemberThatIsRefusedManyMessagesBehind);
 
 }  // namespace felix::testing
