@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +17,8 @@
 #include "bench/floors/tables.h"
 #include "bench/stopwatch.h"
 #include "compiler/ir/desired_state.h"
-#include "iptables/libiptc_table.h"
+#include "iptables/lock_witness.h"
+#include "iptables/mirrored_table.h"
 #include "iptables/rule_codec.h"
 #include "iptables/table.h"
 #include "model/base/check.h"
@@ -68,11 +70,17 @@ class Samples {
   std::vector<double> values_;
 };
 
-// Our engine on the filter table of one namespace.
+// In a namespace of the benchmark's own nobody else has a turn.
+class NobodyElse final : public iptables::LockWitness {
+ public:
+  std::optional<std::uint64_t> Token() override { return 0; }
+};
+
+// Our engine on the filter table of one namespace. With a witness it does not read what it knows.
 class Ours {
  public:
-  explicit Ours(iptables::XtablesLock::Options lock = {})
-      : kernel_(model::IpFamily::kV4, ir::Table::kFilter, lock),
+  explicit Ours(iptables::LockWitness* witness = nullptr)
+      : kernel_(model::IpFamily::kV4, ir::Table::kFilter, {}, witness),
         table_(model::IpFamily::kV4, ir::Table::kFilter, kernel_, NoSets) {}
 
   iptables::ApplyStats Apply(const ir::DesiredDelta& delta) {
@@ -85,9 +93,12 @@ class Ours {
     table_.Resync();
     return Apply({});
   }
+  [[nodiscard]] const iptables::MirroredTable::Sessions& sessions() const {
+    return kernel_.sessions();
+  }
 
  private:
-  iptables::LibiptcTable kernel_;
+  iptables::MirroredTable kernel_;
   iptables::Table table_;
 };
 

@@ -314,7 +314,7 @@ void Dataplane::ApplyUpserts(Family& family, ApplyReport& report) {
   Count(*stats, report);
   // A set that was made again has another number, which the rules that name it must learn.
   if (stats->sets_created == 0) return;
-  for (auto& [name, kept] : family.tables) kept.table->Resync();
+  for (auto& [name, kept] : family.tables) kept.table->Recheck();
 }
 
 bool Dataplane::ApplyTables(Family& family, ApplyReport& report) {
@@ -322,7 +322,7 @@ bool Dataplane::ApplyTables(Family& family, ApplyReport& report) {
   const bool sets_must_go = family.sets.removals_pending();
   for (auto& [name, kept] : family.tables) {
     // A set cannot go while a chain names it, be it one that nobody reaches.
-    if (sets_must_go && kept.table->has_left_overs()) kept.table->Resync();
+    if (sets_must_go && kept.table->has_left_overs()) kept.table->Recheck();
     if (!kept.table->dirty()) continue;
     const absl::StatusOr<iptables::ApplyStats> stats = kept.table->Apply();
     if (stats.ok()) {

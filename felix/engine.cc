@@ -208,6 +208,10 @@ void Engine::Apply() {
   const Clock::TimePoint start = clock_.Now();
   ApplyOutcome outcome;
   outcome.report = running_->loop.Run();
+  // Tables ask whether others had a turn, and then the descriptor is not readable any more for it.
+  if (LockWatch* watch = running_->kernel->lock_watch(); watch && watch->TakeReleased()) {
+    running_->loop.MarkOthersTurn();
+  }
   outcome.compile_time = compile_time_;
   outcome.total_time = clock_.Now() - arrival_.value_or(start);
   outcome_ = std::move(outcome);

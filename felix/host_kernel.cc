@@ -9,7 +9,7 @@
 
 #include "felix/netlink/conntrack.h"
 #include "ipset/libipset_sets.h"
-#include "iptables/libiptc_table.h"
+#include "iptables/mirrored_table.h"
 #include "iptables/set_index.h"
 #include "model/base/strings.h"
 
@@ -33,7 +33,7 @@ class SystemKernel final : public HostKernel {
 
   std::unique_ptr<iptables::KernelTable> MakeTable(model::IpFamily family,
                                                    ir::Table table) override {
-    return std::make_unique<iptables::LibiptcTable>(family, table, lock_);
+    return std::make_unique<iptables::MirroredTable>(family, table, lock_, &lock_watch_);
   }
 
   std::vector<ir::Table> PresentTables(model::IpFamily family) override {

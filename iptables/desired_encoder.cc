@@ -114,6 +114,7 @@ bool DesiredEncoder::StageChain(const ir::ChainKey& key, const ir::Chain* chain)
     encoded_.chains.erase(key.name);
     stale_.erase(key.name);
     closed_.erase(key.name);
+    touched_.insert(key.name);
     return true;
   }
   if (it != chains_.end() && SameInKernel(it->second.rules, chain->rules)) {
@@ -141,6 +142,8 @@ bool DesiredEncoder::StageHook(const ir::HookKey& key, const std::vector<ir::Rul
 }
 
 void DesiredEncoder::Clear() {
+  for (const auto& [name, rules] : encoded_.chains) touched_.insert(name);
+  for (const auto& [name, rules] : encoded_.hooks) touched_.insert(name);
   chains_.clear();
   hooks_.clear();
   stale_.clear();
@@ -169,6 +172,7 @@ bool DesiredEncoder::SetUnusableSets(absl::btree_map<std::string, std::string> r
 
 void DesiredEncoder::Close(const std::string& chain, absl::Status reason) {
   encoded_.chains.at(chain) = {DropRule(family_)};
+  touched_.insert(chain);
   closed_.insert_or_assign(
       chain, ClosedChain{.owner = OwnerOf(chain, chains_.at(chain)), .reason = std::move(reason)});
 }
@@ -235,6 +239,7 @@ absl::Status DesiredEncoder::EncodeChain(const std::string& name,
   FELIX_RETURN_IF_ERROR(
       EncodeRules(chains_.at(name).rules, name, std::nullopt, remembering, rules));
   encoded_.chains.insert_or_assign(name, std::move(rules));
+  touched_.insert(name);
   if (numbers.empty()) {
     sets_in_.erase(name);
   } else {
@@ -251,6 +256,9 @@ absl::Status DesiredEncoder::EncodeHooks(const SetIndexResolver& index_of) {
     auto& place = key.position == ir::HookPosition::kFirst ? hook.first : hook.last;
     FELIX_RETURN_IF_ERROR(EncodeRules(rules, name, key.base, index_of, place));
   }
+  if (hooks == encoded_.hooks) return absl::OkStatus();
+  for (const auto& [name, rules] : hooks) touched_.insert(name);
+  for (const auto& [name, rules] : encoded_.hooks) touched_.insert(name);
   encoded_.hooks = std::move(hooks);
   return absl::OkStatus();
 }

@@ -67,6 +67,10 @@ class DesiredEncoder {
   [[nodiscard]] bool complete() const { return stale_.empty(); }
   // As of the last successful Encode().
   [[nodiscard]] const DesiredTable& encoded() const { return encoded_; }
+  // Chains of encoded() that may differ from what they were at the last ForgetTouched(), built-in
+  // ones included; those that are gone, too.
+  [[nodiscard]] const absl::btree_set<std::string>& touched() const { return touched_; }
+  void ForgetTouched() { touched_.clear(); }
   [[nodiscard]] std::size_t rule_count() const;
 
  private:
@@ -93,6 +97,7 @@ class DesiredEncoder {
   ClosedChains closed_;
   absl::btree_map<std::string, std::string> unusable_sets_;  // why, by id
   DesiredTable encoded_;
+  absl::btree_set<std::string> touched_;
 };
 
 }  // namespace felix::iptables

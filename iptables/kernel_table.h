@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -48,6 +49,23 @@ class TableSession {
   // work (a jump to a missing chain, a loop) or the kernel refused a rule; kFailedPrecondition,
   // the kernel lacks a match, a target or a set.
   virtual absl::Status Commit(const Transaction& transaction) = 0;
+
+  // Names what the table holds now, for a later OpenKnown(). Zero: it cannot be told later whether
+  // the table is still the same.
+  [[nodiscard]] virtual std::uint64_t revision() const { return 0; }
+  // True: content() has only what was asked for.
+  [[nodiscard]] virtual bool is_excerpt() const { return false; }
+};
+
+// What the opener of a session knows already.
+struct KnownTable {
+  std::uint64_t revision = 0;  // of an earlier session, when that ended
+  // Chains whose rules are needed all the same, as far as they are there.
+  const absl::btree_set<std::string>& chains;
+  // Further chains of which is needed whether they are there.
+  const absl::btree_set<std::string>& named;
+  // The table must be read and compared, however sure it may seem that nobody changed it.
+  bool must_read = false;
 };
 
 // One table of one family in the kernel.
@@ -57,6 +75,12 @@ class KernelTable {
   // Errors: kUnavailable, somebody else holds the lock for too long; kFailedPrecondition, the
   // kernel has no such table; kPermissionDenied; kAborted, the table changed while it was read.
   virtual absl::StatusOr<std::unique_ptr<TableSession>> Open() = 0;
+  // As Open(), but the session may be an excerpt if the table still is what that revision names.
+  // Then a failed Commit() says no more than that a complete session should judge.
+  virtual absl::StatusOr<std::unique_ptr<TableSession>> OpenKnown(const KnownTable& known) {
+    static_cast<void>(known);
+    return Open();
+  }
 };
 
 }  // namespace felix::iptables

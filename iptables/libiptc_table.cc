@@ -187,8 +187,7 @@ class Session final : public TableSession {
 
 template <typename Api>
 absl::StatusOr<std::unique_ptr<TableSession>> OpenSession(std::string_view table,
-                                                          const XtablesLock::Options& options) {
-  FELIX_ASSIGN_OR_RETURN(XtablesLock lock, XtablesLock::Acquire(options));
+                                                          XtablesLock lock) {
   errno = 0;
   Handle<Api> handle(Api::kInit(std::string(table).c_str()));
   if (handle == nullptr) {
@@ -204,9 +203,14 @@ absl::StatusOr<std::unique_ptr<TableSession>> OpenSession(std::string_view table
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TableSession>> LibiptcTable::Open() {
+  FELIX_ASSIGN_OR_RETURN(XtablesLock lock, XtablesLock::Acquire(lock_));
+  return OpenLocked(std::move(lock));
+}
+
+absl::StatusOr<std::unique_ptr<TableSession>> LibiptcTable::OpenLocked(XtablesLock lock) const {
   const std::string_view table = ir::TableName(table_);
-  return family_ == model::IpFamily::kV4 ? OpenSession<V4>(table, lock_)
-                                         : OpenSession<V6>(table, lock_);
+  return family_ == model::IpFamily::kV4 ? OpenSession<V4>(table, std::move(lock))
+                                         : OpenSession<V6>(table, std::move(lock));
 }
 
 }  // namespace felix::iptables

@@ -22,6 +22,8 @@ class LibiptcTable final : public KernelTable {
       : family_(family), table_(table), lock_(lock) {}
 
   absl::StatusOr<std::unique_ptr<TableSession>> Open() override;
+  // The same for who has the lock already.
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<TableSession>> OpenLocked(XtablesLock lock) const;
 
  private:
   model::IpFamily family_;

@@ -46,7 +46,12 @@ class Planner {
   }
 
   absl::StatusOr<Transaction> Run() {
-    FELIX_RETURN_IF_ERROR(CheckDesired());
+    for (const auto& [name, rules] : desired_.chains) {
+      FELIX_RETURN_IF_ERROR(CheckChain(name, rules));
+    }
+    for (const auto& [base, rules] : desired_.hooks) {
+      FELIX_RETURN_IF_ERROR(CheckHook(base, rules));
+    }
     for (const auto& [name, rules] : desired_.chains) {
       if (Find(name) == nullptr) Emit(CreateChain{name});
     }
@@ -54,7 +59,36 @@ class Planner {
     for (const KernelChain& chain : actual_.chains) {
       if (!IsOurs(chain)) PlanForeignChain(chain);
     }
-    PlanRemovals();
+    std::vector<const KernelChain*> unwanted;
+    for (const KernelChain& chain : actual_.chains) {
+      if (IsUnwanted(chain)) unwanted.push_back(&chain);
+    }
+    PlanRemovals(unwanted);
+    return std::move(transaction_);
+  }
+
+  absl::StatusOr<Transaction> RunFor(const absl::btree_set<std::string>& chains) {
+    std::vector<std::pair<const std::string*, const std::vector<EncodedRule>*>> wanted;
+    std::vector<const KernelChain*> foreign;
+    std::vector<const KernelChain*> unwanted;
+    for (const std::string& name : chains) {
+      if (const auto it = desired_.chains.find(name); it != desired_.chains.end()) {
+        FELIX_RETURN_IF_ERROR(CheckChain(name, it->second));
+        wanted.emplace_back(&it->first, &it->second);
+      } else if (const KernelChain* chain = Find(name); chain != nullptr) {
+        if (!IsOurs(*chain)) foreign.push_back(chain);
+        if (IsUnwanted(*chain)) unwanted.push_back(chain);
+      }
+      if (const auto hook = desired_.hooks.find(name); hook != desired_.hooks.end()) {
+        FELIX_RETURN_IF_ERROR(CheckHook(name, hook->second));
+      }
+    }
+    for (const auto& [name, rules] : wanted) {
+      if (Find(*name) == nullptr) Emit(CreateChain{*name});
+    }
+    for (const auto& [name, rules] : wanted) PlanChain(*name, *rules);
+    for (const KernelChain* chain : foreign) PlanForeignChain(*chain);
+    PlanRemovals(unwanted);
     return std::move(transaction_);
   }
 
@@ -70,24 +104,27 @@ class Planner {
     return !chain.is_builtin && IsOurChainName(chain.name);
   }
 
-  absl::Status CheckDesired() const {
-    for (const auto& [name, rules] : desired_.chains) {
-      if (!IsOurChainName(name) || name.size() > kMaxTargetNameLength) {
-        return absl::InvalidArgumentError(
-            fmt::format("chain name '{}' is not one of ours or longer than {} bytes", name,
-                        kMaxTargetNameLength));
-      }
-      FELIX_RETURN_IF_ERROR(CheckJumps(name, rules));
+  [[nodiscard]] bool IsUnwanted(const KernelChain& chain) const {
+    return IsOurs(chain) && !desired_.chains.contains(chain.name);
+  }
+
+  [[nodiscard]] absl::Status CheckChain(const std::string& name,
+                                        const std::vector<EncodedRule>& rules) const {
+    if (!IsOurChainName(name) || name.size() > kMaxTargetNameLength) {
+      return absl::InvalidArgumentError(
+          fmt::format("chain name '{}' is not one of ours or longer than {} bytes", name,
+                      kMaxTargetNameLength));
     }
-    for (const auto& [base, rules] : desired_.hooks) {
-      const KernelChain* chain = Find(base);
-      if (chain == nullptr || !chain->is_builtin) {
-        return absl::InvalidArgumentError(fmt::format("the table has no chain {} to hook", base));
-      }
-      FELIX_RETURN_IF_ERROR(CheckJumps(base, rules.first));
-      FELIX_RETURN_IF_ERROR(CheckJumps(base, rules.last));
+    return CheckJumps(name, rules);
+  }
+
+  [[nodiscard]] absl::Status CheckHook(const std::string& base, const HookRules& rules) const {
+    const KernelChain* chain = Find(base);
+    if (chain == nullptr || !chain->is_builtin) {
+      return absl::InvalidArgumentError(fmt::format("the table has no chain {} to hook", base));
     }
-    return absl::OkStatus();
+    FELIX_RETURN_IF_ERROR(CheckJumps(base, rules.first));
+    return CheckJumps(base, rules.last);
   }
 
   absl::Status CheckJumps(std::string_view from, const std::vector<EncodedRule>& rules) const {
@@ -177,16 +214,12 @@ class Planner {
     PlanRun(chain.name, 0, rules.first(first), head);
   }
 
-  void PlanRemovals() {
-    std::vector<const KernelChain*> left_over;
-    for (const KernelChain& chain : actual_.chains) {
-      if (IsOurs(chain) && !desired_.chains.contains(chain.name)) left_over.push_back(&chain);
-    }
+  void PlanRemovals(const std::vector<const KernelChain*>& unwanted) {
     // They may refer to one another: empty all of them before the first goes.
-    for (const KernelChain* chain : left_over) {
+    for (const KernelChain* chain : unwanted) {
       if (!chain->rules.empty()) Emit(FlushChain{chain->name});
     }
-    for (const KernelChain* chain : left_over) Emit(DeleteChain{chain->name});
+    for (const KernelChain* chain : unwanted) Emit(DeleteChain{chain->name});
   }
 
   const TableContent& actual_;
@@ -206,6 +239,30 @@ bool IsOurHookRule(const EncodedRule& rule) {
 absl::StatusOr<Transaction> Plan(const TableContent& actual, const DesiredTable& desired,
                                  HookPlacement placement, const RuleTest& is_left_over) {
   return Planner(actual, desired, placement, is_left_over).Run();
+}
+
+absl::btree_set<std::string> NamedBy(const absl::btree_set<std::string>& chains,
+                                     const DesiredTable& desired) {
+  absl::btree_set<std::string> named;
+  const auto add = [&](const std::vector<EncodedRule>& rules) {
+    for (const EncodedRule& rule : rules) {
+      if (rule.is_jump) named.insert(rule.target);
+    }
+  };
+  for (const std::string& name : chains) {
+    if (const auto it = desired.chains.find(name); it != desired.chains.end()) add(it->second);
+    if (const auto it = desired.hooks.find(name); it != desired.hooks.end()) {
+      add(it->second.first);
+      add(it->second.last);
+    }
+  }
+  return named;
+}
+
+absl::StatusOr<Transaction> PlanChains(const absl::btree_set<std::string>& chains,
+                                       const TableContent& actual, const DesiredTable& desired,
+                                       HookPlacement placement, const RuleTest& is_left_over) {
+  return Planner(actual, desired, placement, is_left_over).RunFor(chains);
 }
 
 }  // namespace felix::iptables

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/statusor.h"
 
 #include "iptables/encoded_rule.h"
@@ -21,6 +22,8 @@ enum class HookPlacement : std::uint8_t { kInsert, kAppend };
 struct HookRules {
   std::vector<EncodedRule> first;
   std::vector<EncodedRule> last;
+
+  bool operator==(const HookRules&) const = default;
 };
 
 // What one table should hold of ours, ready for the kernel.
@@ -44,5 +47,14 @@ using RuleTest = std::function<bool(const EncodedRule&)>;
 // that is neither desired nor somebody else's, and for a hook on a chain that the table lacks.
 absl::StatusOr<Transaction> Plan(const TableContent& actual, const DesiredTable& desired,
                                  HookPlacement placement, const RuleTest& is_left_over = {});
+
+// The same if all chains but these are known to be as desired: `actual` needs these with their
+// rules, and of the others those to which NamedBy() says that these go.
+absl::StatusOr<Transaction> PlanChains(const absl::btree_set<std::string>& chains,
+                                       const TableContent& actual, const DesiredTable& desired,
+                                       HookPlacement placement, const RuleTest& is_left_over = {});
+// The chains to which the rules go that these chains, or hooks of that name, should hold.
+[[nodiscard]] absl::btree_set<std::string> NamedBy(const absl::btree_set<std::string>& chains,
+                                                   const DesiredTable& desired);
 
 }  // namespace felix::iptables

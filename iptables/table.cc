@@ -23,7 +23,14 @@ namespace {
 
 void Count(const Transaction& transaction, const TableContent& before, ApplyStats& stats) {
   absl::flat_hash_map<absl::string_view, std::size_t> sizes;
-  for (const KernelChain& chain : before.chains) sizes[ToAbsl(chain.name)] = chain.rules.size();
+  const auto size_of = [&](const std::string& name) {
+    if (sizes.empty()) {
+      for (const KernelChain& chain : before.chains) {
+        sizes[ToAbsl(chain.name)] = chain.rules.size();
+      }
+    }
+    return sizes[ToAbsl(name)];
+  };
   for (const Operation& operation : transaction.operations) {
     std::visit(
         Overloaded{[&](const CreateChain&) { ++stats.chains_created; },
@@ -31,7 +38,7 @@ void Count(const Transaction& transaction, const TableContent& before, ApplyStat
                    [&](const ReplaceRule&) { ++stats.rules_written; },
                    [&](const DeleteRule&) { ++stats.rules_deleted; },
                    // Only left-over chains are flushed, and nothing else is done to them before.
-                   [&](const FlushChain& op) { stats.rules_deleted += sizes[ToAbsl(op.chain)]; },
+                   [&](const FlushChain& op) { stats.rules_deleted += size_of(op.chain); },
                    [&](const DeleteChain&) { ++stats.chains_deleted; }},
         operation);
   }
@@ -87,6 +94,7 @@ absl::StatusOr<ApplyStats> Table::Apply() {
       attempt.refused ? WriteAllButCulprits(attempt, stats) : attempt.status;
   if (!status.ok()) return Named(status);
   dirty_ = !desired_.complete();
+  must_read_ = false;
   has_left_overs_ = false;
   staged_ = false;
   stats.duration = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -106,31 +114,57 @@ Attempt Table::Write(const Target& target, ApplyStats& stats) {
   return attempt;
 }
 
+absl::StatusOr<std::unique_ptr<TableSession>> Table::OpenFor(const Target& target) {
+  if (target || revision_ == 0) return kernel_.Open();
+  const absl::btree_set<std::string> named = NamedBy(desired_.touched(), desired_.encoded());
+  return kernel_.OpenKnown({.revision = revision_,
+                            .chains = desired_.touched(),
+                            .named = named,
+                            .must_read = must_read_});
+}
+
+absl::StatusOr<Transaction> Table::PlanFor(const Target& target,
+                                           const TableSession& session) const {
+  const TableContent& actual = session.content();
+  if (target) return Plan(actual, target(actual), placement_, is_left_over_);
+  if (!session.is_excerpt()) return Plan(actual, desired_.encoded(), placement_, is_left_over_);
+  return PlanChains(desired_.touched(), actual, desired_.encoded(), placement_, is_left_over_);
+}
+
 Attempt Table::WriteOnce(const Target& target, ApplyStats& stats) {
-  const auto session = kernel_.Open();
+  auto session = OpenFor(target);
   if (!session.ok()) return {.status = session.status(), .refused = false};
   const TableContent& actual = (*session)->content();
-  const auto refusal = [&](absl::Status status) {
-    const bool is_refusal = !absl::IsAborted(status) && !absl::IsPermissionDenied(status) &&
-                            !absl::IsUnavailable(status);
-    if (is_refusal && !target) {
-      suspects_ = Suspects(actual, desired_.encoded(), [this](const std::string& chain) {
-        return IsClosable(chain, table_) && !desired_.closed().contains(chain);
-      });
+  const auto transaction = PlanFor(target, **session);
+  absl::Status status = transaction.status();
+  if (status.ok() && !transaction->empty()) {
+    status = (*session)->Commit(*transaction);
+    if (status.ok()) {
+      ++stats.commits;
+      Count(*transaction, actual, stats);
+      if (!staged_ && !has_left_overs_) stats.drift = DescribeDrift(*transaction, actual);
     }
-    return Attempt{.status = std::move(status), .refused = is_refusal};
-  };
-  const auto transaction = target ? Plan(actual, target(actual), placement_, is_left_over_)
-                                  : Plan(actual, desired_.encoded(), placement_, is_left_over_);
-  if (!transaction.ok()) return refusal(transaction.status());
-  if (transaction->empty()) return {};
-  if (absl::Status status = (*session)->Commit(*transaction); !status.ok()) {
-    return refusal(std::move(status));
   }
-  ++stats.commits;
-  Count(*transaction, actual, stats);
-  if (!staged_ && !has_left_overs_) stats.drift = DescribeDrift(*transaction, actual);
-  return {};
+  revision_ = 0;
+  if (status.ok()) {
+    // What a target leaves out is not there.
+    if (target) return {};
+    revision_ = (*session)->revision();
+    desired_.ForgetTouched();
+    return {};
+  }
+  if ((*session)->is_excerpt()) {
+    session->reset();
+    return WriteOnce(target, stats);
+  }
+  const bool is_refusal =
+      !absl::IsAborted(status) && !absl::IsPermissionDenied(status) && !absl::IsUnavailable(status);
+  if (is_refusal && !target) {
+    suspects_ = Suspects(actual, desired_.encoded(), [this](const std::string& chain) {
+      return IsClosable(chain, table_) && !desired_.closed().contains(chain);
+    });
+  }
+  return {.status = std::move(status), .refused = is_refusal};
 }
 
 absl::Status Table::WriteAllButCulprits(const Attempt& first, ApplyStats& stats) {

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,8 +42,9 @@ struct ApplyStats {
 // kernel's side, which must live longer. Nothing reaches the kernel before Apply(), and Apply()
 // does not call it at all unless something was staged or a resync was asked for since the last
 // success, or a chain is closed because a set is not there. An Apply() reads, plans and commits
-// under one lock; it writes only what differs, in one commit or none. After a failure the table
-// stays dirty, and the next Apply() starts afresh.
+// under one lock; it writes only what differs, in one commit or none. If the kernel's side can tell
+// that the table is as the last Apply() left it, only the chains that were staged since are looked
+// at. After a failure the table stays dirty, and the next Apply() starts afresh.
 //
 // Chains that are wanted no more are out of every packet's reach as soon as the rules that went to
 // them are gone. Alone they are no reason to write: they go with the next commit, or at a resync.
@@ -75,8 +78,10 @@ class Table {
   void RetryClosed() { StageIf(desired_.Reopen()); }
   // Why chains are closed, as of the last Apply().
   [[nodiscard]] const ClosedChains& closed() const { return desired_.closed(); }
-  // Something may have changed the kernel, or a set was made again: the next Apply() compares.
-  void Resync() { dirty_ = true; }
+  // Something may have changed the kernel: the next Apply() reads and compares.
+  void Resync() { dirty_ = must_read_ = true; }
+  // A set was made again, or chains that nobody wants must go now: the next Apply() sees to it.
+  void Recheck() { dirty_ = true; }
   [[nodiscard]] bool dirty() const { return dirty_; }
   // True if chains of ours that nobody wants wait in the kernel for the next commit.
   [[nodiscard]] bool has_left_overs() const { return has_left_overs_; }
@@ -98,6 +103,8 @@ class Table {
   // Tries again while other writers interfere. Without a target: all that is desired.
   Attempt Write(const Target& target, ApplyStats& stats);
   Attempt WriteOnce(const Target& target, ApplyStats& stats);
+  absl::StatusOr<std::unique_ptr<TableSession>> OpenFor(const Target& target);
+  absl::StatusOr<Transaction> PlanFor(const Target& target, const TableSession& session) const;
   absl::Status WriteAllButCulprits(const Attempt& first, ApplyStats& stats);
   absl::Status Named(const absl::Status& status) const;
 
@@ -111,7 +118,10 @@ class Table {
   DesiredEncoder desired_;
   bool staged_ = true;  // there is more to do than to undo what others did
   bool dirty_ = true;   // a new process does not know what the kernel holds
+  bool must_read_ = true;
   bool has_left_overs_ = false;
+  // Of a table that holds all of desired_, except what was touched since. Zero: not known.
+  std::uint64_t revision_ = 0;
   CulpritSearch::Names suspects_;  // of the last attempt that was refused
 };
 

@@ -35,7 +35,7 @@ absl::StatusOr<TableOutline> Ask(int fd, int level, int option, model::IpFamily 
   std::copy_n(name.data(), std::min(name.size(), sizeof info.name - 1), info.name);
   socklen_t length = sizeof info;
   if (getsockopt(fd, level, option, &info, &length) != 0) return Failure(errno, family, table);
-  TableOutline outline{.entries = info.num_entries, .bytes = info.size};
+  TableOutline outline{.entries = info.num_entries, .bytes = info.size, .hooks = info.valid_hooks};
   std::copy_n(info.hook_entry, outline.chain_starts.size(), outline.chain_starts.data());
   std::copy_n(info.underflow, outline.chain_ends.size(), outline.chain_ends.data());
   return outline;

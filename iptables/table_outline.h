@@ -19,6 +19,7 @@ struct TableOutline {
   std::uint32_t bytes = 0;
   std::array<std::uint32_t, 5> chain_starts{};
   std::array<std::uint32_t, 5> chain_ends{};
+  std::uint32_t hooks = 0;  // which of the five there are, as bits
   bool operator==(const TableOutline&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <sstream>
 
 #include "fmt/format.h"
@@ -167,11 +168,15 @@ std::string SavedTable() {
   return saved;
 }
 
-std::string TextOfChain(const std::string& saved, const std::string& chain) {
+std::string TextOfChains(const std::string& saved, const std::vector<NamedChain>& chains) {
+  std::set<std::string> names;
+  for (const NamedChain& chain : chains) names.insert(chain.name);
+  std::string text = "*filter\n";
+  for (const std::string& name : names) text += ":" + name + " - [0:0]\n";
   std::istringstream lines(saved);
-  std::string text = "*filter\n:" + chain + " - [0:0]\n";
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("-A " + chain + " ")) text += line + "\n";
+    if (!line.starts_with("-A ")) continue;
+    if (names.contains(line.substr(3, line.find(' ', 3) - 3))) text += line + "\n";
   }
   return text + "COMMIT\n";
 }

@@ -45,7 +45,7 @@ std::string RunProgram(const std::vector<std::string>& command, const std::strin
 void RestoreWithProcess(const std::string& text);
 // What iptables-legacy-save prints, without comments and counters.
 std::string SavedTable();
-// What makes RestoreWithProcess() rewrite that chain to what it is in `saved`.
-std::string TextOfChain(const std::string& saved, const std::string& chain);
+// What makes RestoreWithProcess() rewrite those chains to what they are in `saved`.
+std::string TextOfChains(const std::string& saved, const std::vector<NamedChain>& chains);
 
 }  // namespace felix::bench

@@ -142,15 +142,28 @@ absl::Status Execute(const iptables::Operation& operation, iptables::TableConten
 
 class FakeKernelTable::Session final : public iptables::TableSession {
  public:
-  explicit Session(FakeKernelTable& table)
-      : table_(table), content_(table.content_), generation_(table.generation_) {
+  // With `known`, an excerpt.
+  explicit Session(FakeKernelTable& table, const iptables::KnownTable* known = nullptr)
+      : table_(table),
+        content_(table.content_),
+        shown_(content_),
+        generation_(table.generation_),
+        is_excerpt_(known != nullptr) {
     table_.locked_ = true;
+    if (known == nullptr) return;
+    std::erase_if(shown_.chains, [&](KernelChain& chain) {
+      if (known->chains.contains(chain.name)) return false;
+      chain.rules.clear();
+      return !known->named.contains(chain.name);
+    });
   }
   ~Session() override { table_.locked_ = false; }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  [[nodiscard]] const TableContent& content() const override { return content_; }
+  [[nodiscard]] const TableContent& content() const override { return shown_; }
+  [[nodiscard]] std::uint64_t revision() const override { return table_.generation_ + 1; }
+  [[nodiscard]] bool is_excerpt() const override { return is_excerpt_; }
 
   absl::Status Commit(const iptables::Transaction& transaction) override {
     FELIX_CHECK(!std::exchange(committed_, true), "a session commits once");
@@ -164,8 +177,10 @@ class FakeKernelTable::Session final : public iptables::TableSession {
       return absl::AbortedError("committing: the table changed");
     }
     if (generation_ != table_.generation_) return absl::AbortedError("committing: stale session");
-    if (!table_.commit_failure_.ok())
+    if (!table_.commit_failure_.ok()) {
+      if (is_excerpt_) return table_.commit_failure_;
       return std::exchange(table_.commit_failure_, absl::OkStatus());
+    }
     if (const int error = table_.refuses_ ? table_.refuses_(next) : 0; error != 0) {
       ++table_.refused_commits_;
       return iptables::CommitFailure(error);
@@ -179,7 +194,9 @@ class FakeKernelTable::Session final : public iptables::TableSession {
  private:
   FakeKernelTable& table_;
   TableContent content_;
+  TableContent shown_;
   std::uint64_t generation_;
+  bool is_excerpt_;
   bool committed_ = false;
 };
 
@@ -191,6 +208,16 @@ absl::StatusOr<std::unique_ptr<iptables::TableSession>> FakeKernelTable::Open() 
   }
   if (locked_) return absl::UnavailableError("the lock is held by another session");
   return std::make_unique<Session>(*this);
+}
+
+absl::StatusOr<std::unique_ptr<iptables::TableSession>> FakeKernelTable::OpenKnown(
+    const iptables::KnownTable& known) {
+  if (known.revision != generation_ + 1 || failing_opens_ > 0 || locked_) return Open();
+  ++opens_;
+  ++excerpts_;
+  shown_ = known.chains;
+  was_told_to_read_ = known.must_read;
+  return std::make_unique<Session>(*this, &known);
 }
 
 void FakeKernelTable::ChangeUnlocked(const std::function<void(iptables::TableContent&)>& change) {

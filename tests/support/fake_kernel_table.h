@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -34,6 +35,9 @@ class FakeKernelTable final : public iptables::KernelTable {
   explicit FakeKernelTable(ir::Table table) : content_(EmptyTable(table)) {}
 
   absl::StatusOr<std::unique_ptr<iptables::TableSession>> Open() override;
+  // An excerpt if nothing changed since that revision. What was not asked for is not in it.
+  absl::StatusOr<std::unique_ptr<iptables::TableSession>> OpenKnown(
+      const iptables::KnownTable& known) override;
 
   // What other programs do; makes open sessions stale.
   void ChangeUnlocked(const std::function<void(iptables::TableContent&)>& change);
@@ -42,7 +46,7 @@ class FakeKernelTable final : public iptables::KernelTable {
   // The next `count` commits find the table changed; the next opens, the lock held.
   void AbortCommits(int count) { aborts_ = count; }
   void FailOpens(int count, absl::Status status);
-  // The next commit fails like this.
+  // The next commit of a complete session fails like this, and those of excerpts before it.
   void FailCommit(absl::Status status) { commit_failure_ = std::move(status); }
   // Every commit that would lead to a content of which `refuses` gives an errno fails with it.
   void RefuseWith(std::function<int(const iptables::TableContent&)> refuses) {
@@ -54,6 +58,10 @@ class FakeKernelTable final : public iptables::KernelTable {
   }
 
   [[nodiscard]] int opens() const { return opens_; }
+  [[nodiscard]] int excerpts() const { return excerpts_; }
+  // Chains whose rules the last excerpt showed.
+  [[nodiscard]] const absl::btree_set<std::string>& shown() const { return shown_; }
+  [[nodiscard]] bool was_told_to_read() const { return was_told_to_read_; }
   [[nodiscard]] int commits() const { return commits_; }  // successful ones
   [[nodiscard]] int refused_commits() const { return refused_commits_; }
 
@@ -71,6 +79,9 @@ class FakeKernelTable final : public iptables::KernelTable {
   std::function<void(iptables::TableContent&)> interference_;
   int refused_commits_ = 0;
   int opens_ = 0;
+  int excerpts_ = 0;
+  absl::btree_set<std::string> shown_;
+  bool was_told_to_read_ = false;
   int commits_ = 0;
 };
 
