@@ -96,33 +96,35 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
   const auto& [owner, direction, table] = key;
   ++stats_.policies_rendered;
   ++stats_.active_rules.recomputed;
-  std::vector<SetDefinitions> sets(contexts_.size());
+  std::vector<std::vector<SetMembers::SetNumber>> sets(contexts_.size());
   for (std::size_t i = 0; i < contexts_.size(); ++i) {
     RenderContext context = contexts_[i];
     context.table = table;
+    SetDefinitions named;
     ir::Chain chain;
     if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
       const std::optional<model::Policy> value = lookup_.policy(*policy);
       FELIX_CHECK(value.has_value(), "a policy is in force that does not exist");
       chain = RenderPolicy(*policy, value->tier, direction,
                            direction == Direction::kIngress ? value->ingress : value->egress,
-                           context, sets[i]);
+                           context, named);
     } else {
       const auto& profile = std::get<std::string>(owner);
       const auto rules = lookup_.profile(profile, direction);
-      chain = rules.has_value() ? RenderProfile(profile, direction, *rules, context, sets[i])
+      chain = rules.has_value() ? RenderProfile(profile, direction, *rules, context, named)
                                 : RenderDenyAll("profile/" + profile + " does not exist", context);
     }
     emitter_.SetChain(ChainKeyOf(key, contexts_[i]), OwnerName(owner), std::move(chain));
-    for (const auto& [id, definition] : sets[i]) {
-      members_.Demand(contexts_[i].family, id, definition);
+    sets[i].reserve(named.size());
+    for (const auto& [id, definition] : named) {
+      sets[i].push_back(members_.Demand(context.family, id, definition));
     }
   }
   std::swap(rendered.sets, sets);
   if (IsPlanted(Fault::kSetNeverReleased)) sets.clear();
   // After the new demands, so that a set named before and after keeps its members.
   for (std::size_t i = 0; i < sets.size(); ++i) {
-    for (const auto& [id, definition] : sets[i]) members_.Undemand(contexts_[i].family, id);
+    for (const SetMembers::SetNumber set : sets[i]) members_.Undemand(contexts_[i].family, set);
   }
 }
 
@@ -136,8 +138,8 @@ void ActiveRules::FlushRules(const OwnerKey& key) {
   }
   for (std::size_t i = 0; i < found->second.sets.size(); ++i) {
     emitter_.RemoveChain(ChainKeyOf(key, contexts_[i]), OwnerName(std::get<Owner>(key)));
-    for (const auto& [id, definition] : found->second.sets[i]) {
-      members_.Undemand(contexts_[i].family, id);
+    for (const SetMembers::SetNumber set : found->second.sets[i]) {
+      members_.Undemand(contexts_[i].family, set);
     }
   }
   rules_.erase(found);

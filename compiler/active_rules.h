@@ -52,7 +52,7 @@ class ActiveRules {
   using OwnerKey = std::tuple<Owner, Direction, ir::Table>;
   struct Rendered {
     std::uint32_t users = 0;
-    std::vector<SetDefinitions> sets;  // by context: the sets its rules name
+    std::vector<std::vector<SetMembers::SetNumber>> sets;  // by context: those its rules name
   };
 
   void Mark(const Owner& owner);

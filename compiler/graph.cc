@@ -57,12 +57,12 @@ class Graph::Wiring {
     }
   }
 
-  // The store already holds the new value.
-  void OnUpdate(const model::Update& update) {
+  // The store already holds the new value; `number` is what it knows an endpoint by.
+  void OnUpdate(const model::Update& update, std::uint32_t number) {
     std::visit(
         Overloaded{
             [&](const model::WorkloadEndpointId& id) {
-              OnEndpoint(id, ValueIn<model::WorkloadEndpoint>(update));
+              OnEndpoint(id, number, ValueIn<model::WorkloadEndpoint>(update));
             },
             [&](const model::PolicyId& id) {
               OnPolicy(id, ValueIn<model::Policy>(update), ValueIn<model::BrokenPolicy>(update));
@@ -175,7 +175,8 @@ class Graph::Wiring {
     return found->second;
   }
 
-  void OnEndpoint(const model::WorkloadEndpointId& id, const model::WorkloadEndpoint* endpoint) {
+  void OnEndpoint(const model::WorkloadEndpointId& id, std::uint32_t number,
+                  const model::WorkloadEndpoint* endpoint) {
     const std::string reason = endpoint != nullptr ? WhyAbsent(id, *endpoint, options_) : "";
     absent_.erase(id);
     if (!reason.empty()) {
@@ -185,12 +186,12 @@ class Graph::Wiring {
     const bool local = id.host == options_.hostname;
     if (local) pools_.SetLocalEndpoint(id, endpoint);
     if (endpoint == nullptr) {
-      things_.Remove(id);
+      things_.RemoveEndpoint(number);
       if (local) endpoints_.Remove(id);
       return;
     }
-    things_.SetEndpoint(id, *endpoint);
-    if (local) endpoints_.Set(id, *endpoint, things_.EffectiveLabels(id));
+    things_.SetEndpoint(number, *endpoint);
+    if (local) endpoints_.Set(id, *endpoint, things_.LabelsOfEndpoint(number));
   }
 
   void OnHostEndpoint(const model::HostEndpointId& id) {
@@ -201,7 +202,7 @@ class Graph::Wiring {
       return;
     }
     things_.SetHostEndpoint(id, *endpoint);
-    if (id.host == options_.hostname) hosts_.Set(id, *endpoint, things_.EffectiveLabels(id));
+    if (id.host == options_.hostname) hosts_.Set(id, *endpoint, things_.LabelsOf(id));
   }
 
   void OnPolicy(const model::PolicyId& id, const model::Policy* policy,
@@ -225,13 +226,14 @@ class Graph::Wiring {
   void OnProfile(const model::ProfileId& id, const model::Profile* profile) {
     const model::LabelSet labels =
         profile != nullptr ? profile->labels_to_apply : model::LabelSet();
-    for (const model::WorkloadEndpointId& endpoint : things_.SetProfileLabels(id.name, labels)) {
+    for (const std::uint32_t number : things_.SetProfileLabels(id.name, labels)) {
+      const model::WorkloadEndpointId endpoint = store_.endpoints().KeyAt(number);
       if (endpoint.host != options_.hostname || IsPlanted(Fault::kProfileLabelsUnheard)) continue;
-      endpoints_.Set(endpoint, store_.endpoints().at(endpoint), things_.EffectiveLabels(endpoint));
+      endpoints_.Set(endpoint, store_.endpoints().at(endpoint), things_.LabelsOfEndpoint(number));
     }
     for (const model::HostEndpointId& host : hosts_.Listing(id.name)) {
       if (IsPlanted(Fault::kHostProfileLabelsUnheard)) break;
-      hosts_.Set(host, store_.host_endpoints().at(host), things_.EffectiveLabels(host));
+      hosts_.Set(host, store_.host_endpoints().at(host), things_.LabelsOf(host));
     }
     rules_.MarkProfile(id.name);
   }
@@ -268,15 +270,17 @@ Graph::Graph(Options options)
 Graph::~Graph() = default;
 
 void Graph::OnUpdates(std::span<const model::Update> updates) {
+  store_.Expect(updates);
   for (const model::Update& update : updates) {
     ++stats_.store.updates_in;
-    if (!store_.Set(update)) {
+    const model::Assignment assignment = store_.Set(update);
+    if (!assignment.changed) {
       ++stats_.store.suppressed;
       continue;
     }
     ++stats_.store.recomputed;
     ++stats_.store.emitted;
-    wiring_->OnUpdate(update);
+    wiring_->OnUpdate(update, assignment.number);
   }
 }
 
@@ -294,7 +298,10 @@ void Graph::SetOptions(Options options) {
   ++stats_.rebuilds;
   if (!superseded_.has_value()) superseded_ = std::move(wiring_->emitted());
   wiring_ = std::make_unique<Wiring>(std::move(options), store_, stats_);
-  store_.ForEach([this](const model::Update& update) { wiring_->OnUpdate(update); });
+  store_.ForEach([this](const model::Update& update) {
+    const auto* endpoint = std::get_if<model::WorkloadEndpointId>(&update.key);
+    wiring_->OnUpdate(update, endpoint == nullptr ? 0 : store_.endpoints().NumberOf(*endpoint));
+  });
 }
 
 const Options& Graph::options() const {

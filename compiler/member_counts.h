@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -23,8 +22,8 @@ class MemberCounts {
   bool Remove(const ir::SetMember& member);  // of one that is there
 
   [[nodiscard]] bool Contains(const ir::SetMember& member) const;
-  // The members of one family, sorted.
-  [[nodiscard]] std::vector<ir::SetMember> Sorted(model::IpFamily family) const;
+  // The members of one family.
+  [[nodiscard]] ir::MemberSet Sorted(model::IpFamily family) const;
   [[nodiscard]] std::size_t size() const { return v4_.size() + v6_.size(); }
   void Clear();
 

@@ -30,7 +30,7 @@ std::size_t SetsNamedIn(const ir::DesiredDelta& delta) {
 
 void SetMembers::MarkDirty(ActiveSet& set) {
   if (std::exchange(set.dirty, true)) return;
-  dirty_.push_back(&set);
+  dirty_.push_back(set.number);
 }
 
 void SetMembers::Count(ActiveSet& set, const ir::SetMember& member, bool add) {
@@ -54,8 +54,8 @@ void SetMembers::Contribute(ActiveSet& set, const Contribution& contribution, bo
         [&](const model::Cidr& net) { Count(set, {.net = net, .protocol = {}, .port = 0}, add); });
     return;
   }
-  if (contribution.ports() == nullptr) return;
-  for (const model::NamedPort& port : contribution.ports()->first) {
+  if (contribution.ports() == 0) return;
+  for (const model::NamedPort& port : *port_lists_[contribution.ports()].ports) {
     if (!PortMatches(set.definition, port)) continue;
     contribution.ForEachNet([&](const model::Cidr& net) {
       Count(set, {.net = net, .protocol = port.protocol, .port = port.port}, add);
@@ -69,7 +69,7 @@ void SetMembers::ContributeToClassSets(ClassId labels, const Contribution& contr
   }
 }
 
-SetMembers::Contribution::Contribution(const std::vector<model::Cidr>& nets, const PortList* ports)
+SetMembers::Contribution::Contribution(const std::vector<model::Cidr>& nets, PortListId ports)
     : ports_(ports) {
   if (nets.size() == 1 && nets.front().family() == model::IpFamily::kV4) {
     nets_ = std::uint64_t{nets.front().address().v4_host_order()} << 32U |
@@ -93,17 +93,29 @@ bool SetMembers::Contribution::Equals(const Contribution& other) const {
   return is_list() ? *list() == *other.list() : nets_ == other.nets_;
 }
 
-const SetMembers::PortList* SetMembers::HoldPorts(const std::vector<model::NamedPort>& ports) {
-  if (ports.empty()) return nullptr;
-  const auto list = port_lists_.try_emplace(ports, 0).first;
-  ++list->second;
-  return &*list;
+SetMembers::PortListId SetMembers::HoldPorts(const std::vector<model::NamedPort>& ports) {
+  if (ports.empty()) return 0;
+  const auto [found, is_new] = port_list_ids_.try_emplace(ports, 0);
+  if (is_new) {
+    if (free_port_lists_.empty()) {
+      found->second = static_cast<PortListId>(port_lists_.size());
+      port_lists_.emplace_back();
+    } else {
+      found->second = free_port_lists_.back();
+      free_port_lists_.pop_back();
+    }
+    port_lists_[found->second] = {.ports = &found->first, .things = 0};
+  }
+  ++port_lists_[found->second].things;
+  return found->second;
 }
 
 void SetMembers::Release(const Contribution& contribution) {
-  if (contribution.ports() == nullptr) return;
-  const auto list = port_lists_.find(contribution.ports()->first);
-  if (--list->second == 0) port_lists_.erase(list);
+  PortList& list = port_lists_[contribution.ports()];
+  if (contribution.ports() == 0 || --list.things > 0) return;
+  port_list_ids_.erase(port_list_ids_.find(*list.ports));
+  list = PortList{};
+  free_port_lists_.push_back(contribution.ports());
 }
 
 void SetMembers::Join(ThingId id, ClassId labels) {
@@ -195,17 +207,36 @@ void SetMembers::OnMatch(SelectorId selector, ClassId labels, bool matches) {
   }
 }
 
-void SetMembers::Demand(model::IpFamily family, const std::string& set_id,
-                        const SetDefinition& definition) {
+SetMembers::SetNumber SetMembers::NumberOf(const std::string& set_id) {
+  if (const auto found = numbers_.find(set_id); found != numbers_.end()) return *found;
+  SetNumber number = 0;
+  if (free_sets_.empty()) {
+    number = static_cast<SetNumber>(sets_.size());
+    sets_.emplace_back();
+  } else {
+    number = free_sets_.back();
+    free_sets_.pop_back();
+  }
+  sets_[number] = std::make_unique<ActiveSet>();
+  sets_[number]->id = set_id;
+  sets_[number]->number = number;
+  numbers_.insert(number);
+  return number;
+}
+
+SetMembers::SetNumber SetMembers::Demand(model::IpFamily family, const std::string& set_id,
+                                         const SetDefinition& definition) {
   ++stats_.set_members.updates_in;
-  std::unique_ptr<ActiveSet>& slot = sets_[set_id];
-  if (slot == nullptr) slot = std::make_unique<ActiveSet>();
-  ActiveSet& set = *slot;
-  set.id = set_id;
+  const SetNumber number = NumberOf(set_id);
+  ActiveSet& set = *sets_[number];
   MarkDirty(set);
   const bool was_idle = set.users[0] + set.users[1] == 0;
   ++set.users[FamilyIndex(family)];
-  if (!was_idle) return;
+  if (was_idle) Fill(set, definition);
+  return number;
+}
+
+void SetMembers::Fill(ActiveSet& set, const SetDefinition& definition) {
   set.definition = definition;
   if (!definition.selector.has_value()) {
     for (const model::Cidr& net : definition.literal) {
@@ -223,12 +254,12 @@ void SetMembers::Demand(model::IpFamily family, const std::string& set_id,
   }
 }
 
-void SetMembers::Undemand(model::IpFamily family, const std::string& set_id) {
+void SetMembers::Undemand(model::IpFamily family, SetNumber number) {
   ++stats_.set_members.updates_in;
-  const auto found = sets_.find(set_id);
-  FELIX_CHECK(found != sets_.end() && found->second->users[FamilyIndex(family)] > 0,
+  FELIX_CHECK(number < sets_.size() && sets_[number] != nullptr &&
+                  sets_[number]->users[FamilyIndex(family)] > 0,
               "a set lost more users than it had");
-  ActiveSet& set = *found->second;
+  ActiveSet& set = *sets_[number];
   MarkDirty(set);
   --set.users[FamilyIndex(family)];
   if (set.users[0] + set.users[1] > 0) return;
@@ -253,9 +284,7 @@ void SetMembers::FlushSet(ActiveSet& set, ir::DesiredDelta& delta) {
     if (wanted && !set.emitted[f]) {
       ir::AddressSet& content = delta.new_sets[{.family = family, .id = set.id}];
       content.kind = set.definition.kind;
-      for (const ir::SetMember& member : set.counts.Sorted(family)) {
-        content.members.insert(content.members.end(), member);
-      }
+      content.members = set.counts.Sorted(family);
     } else if (!wanted && set.emitted[f]) {
       delta.removed_sets.insert({.family = family, .id = set.id});
     } else if (wanted) {
@@ -279,12 +308,16 @@ void SetMembers::FlushSet(ActiveSet& set, ir::DesiredDelta& delta) {
 }
 
 void SetMembers::Flush(ir::DesiredDelta& delta) {
-  for (ActiveSet* set : dirty_) {
+  for (const SetNumber number : dirty_) {
     ++stats_.set_members.recomputed;
     const std::size_t before = SetsNamedIn(delta);
-    FlushSet(*set, delta);
+    ActiveSet& set = *sets_[number];
+    FlushSet(set, delta);
     ++(SetsNamedIn(delta) == before ? stats_.set_members.suppressed : stats_.set_members.emitted);
-    if (!set->emitted[0] && !set->emitted[1]) sets_.erase(sets_.find(set->id));
+    if (set.emitted[0] || set.emitted[1]) continue;
+    numbers_.erase(number);
+    sets_[number].reset();
+    free_sets_.push_back(number);
   }
   dirty_.clear();
 }

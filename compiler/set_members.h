@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 
 #include "compiler/id_set.h"
 #include "compiler/ir/desired_state.h"
@@ -26,9 +28,13 @@ namespace felix::compiler {
 // flushes cancel out.
 class SetMembers : private LabelIndex::Listener {
  public:
-  explicit SetMembers(Stats& stats) : stats_(stats), index_(*this) {}
+  explicit SetMembers(Stats& stats)
+      : stats_(stats), index_(*this), numbers_(0, Hash{&sets_}, Equal{&sets_}) {}
+  SetMembers(const SetMembers&) = delete;
+  SetMembers& operator=(const SetMembers&) = delete;
 
-  using ThingId = std::uint32_t;  // given by the caller, dense
+  using ThingId = std::uint32_t;    // given by the caller, dense
+  using SetNumber = std::uint32_t;  // of a set as long as it is in demand
 
   // What a thing brings to the sets that its labels match: its nets, and its ports crossed with
   // them.
@@ -42,8 +48,9 @@ class SetMembers : private LabelIndex::Listener {
   }
 
   // One more or one less rule chain of that family names the set.
-  void Demand(model::IpFamily family, const std::string& set_id, const SetDefinition& definition);
-  void Undemand(model::IpFamily family, const std::string& set_id);
+  SetNumber Demand(model::IpFamily family, const std::string& set_id,
+                   const SetDefinition& definition);
+  void Undemand(model::IpFamily family, SetNumber number);
 
   // Adds what changed since the last call to `delta`.
   void Flush(ir::DesiredDelta& delta);
@@ -51,15 +58,18 @@ class SetMembers : private LabelIndex::Listener {
   [[nodiscard]] const PassStats& label_index_stats() const { return index_.stats(); }
 
  private:
-  // Equal lists of ports are one; the count says how many things have it.
-  using PortLists = std::map<std::vector<model::NamedPort>, std::uint32_t>;
-  using PortList = PortLists::value_type;
+  // Equal lists of ports are one.
+  using PortListId = std::uint32_t;
+  struct PortList {
+    const std::vector<model::NamedPort>* ports = nullptr;
+    std::uint32_t things = 0;  // that have it
+  };
   // The nets and ports of a thing. Most have one IPv4 address, which takes the place of the pointer
   // to a list.
   class Contribution {
    public:
     Contribution() = default;
-    Contribution(const std::vector<model::Cidr>& nets, const PortList* ports);
+    Contribution(const std::vector<model::Cidr>& nets, PortListId ports);
     Contribution(Contribution&& other) noexcept
         : nets_(std::exchange(other.nets_, kNone)), ports_(other.ports_) {}
     Contribution& operator=(Contribution&& other) noexcept {
@@ -80,7 +90,7 @@ class SetMembers : private LabelIndex::Listener {
       }
     }
     [[nodiscard]] std::size_t size() const { return is_list() ? list()->size() : 1; }
-    [[nodiscard]] const PortList* ports() const { return ports_; }
+    [[nodiscard]] PortListId ports() const { return ports_; }
     [[nodiscard]] bool Equals(const Contribution& other) const;
 
    private:
@@ -92,15 +102,17 @@ class SetMembers : private LabelIndex::Listener {
 
     // A pointer to a list; or odd: the address, the prefix length and a set bit, or kNone.
     std::uint64_t nets_ = kNone;
-    const PortList* ports_ = nullptr;  // null: none
+    PortListId ports_ = 0;  // 0: none
   };
   struct Thing {
     static constexpr ClassId kAbsent = ~ClassId{0};
-    ClassId labels = kAbsent;
-    Contribution contribution;
+    [[no_unique_address]] Contribution contribution;
+    ClassId labels = kAbsent;  // in the padding of the former
   };
+  static_assert(sizeof(Thing) == 16);
   struct ActiveSet {
     std::string id;
+    SetNumber number = 0;
     SetDefinition definition;
     SelectorId selector = 0;           // unless literal
     std::uint32_t users[2] = {0, 0};   // by family: v4, v6
@@ -111,8 +123,25 @@ class SetMembers : private LabelIndex::Listener {
     absl::flat_hash_map<ir::SetMember, bool> touched;
   };
 
+  using Sets = std::vector<std::unique_ptr<ActiveSet>>;  // by number; null: not in use
+  struct Hash {
+    using is_transparent = void;
+    const Sets* sets;
+    std::size_t operator()(const std::string& id) const { return absl::HashOf(id); }
+    std::size_t operator()(SetNumber number) const { return (*this)((*sets)[number]->id); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const Sets* sets;
+    bool operator()(SetNumber a, SetNumber b) const { return a == b; }
+    bool operator()(SetNumber a, const std::string& b) const { return (*sets)[a]->id == b; }
+  };
+
   void OnMatch(SelectorId selector, ClassId labels, bool matches) override;
-  const PortList* HoldPorts(const std::vector<model::NamedPort>& ports);
+  SetNumber NumberOf(const std::string& set_id);
+  // Of a set that nobody demanded.
+  void Fill(ActiveSet& set, const SetDefinition& definition);
+  PortListId HoldPorts(const std::vector<model::NamedPort>& ports);
   void Release(const Contribution& contribution);
   void Join(ThingId id, ClassId labels);
   void Leave(ThingId id);
@@ -126,12 +155,16 @@ class SetMembers : private LabelIndex::Listener {
 
   Stats& stats_;
   LabelIndex index_;
-  PortLists port_lists_;
+  std::map<std::vector<model::NamedPort>, PortListId> port_list_ids_;
+  std::vector<PortList> port_lists_ = {PortList{}};  // by id
+  std::vector<PortListId> free_port_lists_;
   std::vector<Thing> things_;
   std::vector<IdSet> things_of_class_;
-  absl::flat_hash_map<std::string, std::unique_ptr<ActiveSet>> sets_;
+  Sets sets_;
+  std::vector<SetNumber> free_sets_;
+  absl::flat_hash_set<SetNumber, Hash, Equal> numbers_;
   std::vector<std::vector<ActiveSet*>> sets_of_selector_;
-  std::vector<ActiveSet*> dirty_;
+  std::vector<SetNumber> dirty_;
 };
 
 }  // namespace felix::compiler

@@ -12,8 +12,6 @@
 namespace felix::compiler {
 namespace {
 
-constexpr char kWorkload = 0;  // as Things::ThingKey counts its kinds
-
 std::vector<model::Cidr> HostNets(const std::vector<model::IpAddress>& addresses) {
   std::vector<model::Cidr> nets;
   nets.reserve(addresses.size());
@@ -23,19 +21,32 @@ std::vector<model::Cidr> HostNets(const std::vector<model::IpAddress>& addresses
 
 }  // namespace
 
-void Things::SetEndpoint(const model::WorkloadEndpointId& id,
-                         const model::WorkloadEndpoint& endpoint) {
+Things::ThingId& Things::SlotOf(IdByNumber& ids, std::uint32_t number) {
+  if (number >= ids.size()) ids.resize(number + 1, kNone);
+  return ids[number];
+}
+
+void Things::SetEndpoint(EndpointNumber number, const model::WorkloadEndpoint& endpoint) {
+  ThingId& id = SlotOf(endpoints_, number);
   Set(id, endpoint.labels, endpoint.profiles, HostNets(endpoint.addresses), endpoint.ports);
+  things_[id].endpoint = number;
 }
 
 void Things::SetHostEndpoint(const model::HostEndpointId& id, const model::HostEndpoint& endpoint) {
   std::vector<model::Cidr> nets = HostNets(endpoint.expected_addresses);
   if (IsPlanted(Fault::kHostAddressesNotInSets)) nets.clear();
-  Set(id, endpoint.labels, endpoint.profiles, nets, endpoint.ports);
+  SetOther(id, endpoint.labels, endpoint.profiles, nets, endpoint.ports);
 }
 
 void Things::SetNetworkSet(const model::NetworkSetId& id, const model::NetworkSet& set) {
-  Set(id, set.labels, set.profiles, set.nets, {});
+  SetOther(id, set.labels, set.profiles, set.nets, {});
+}
+
+void Things::SetOther(const OtherKey& key, const model::LabelSet& own,
+                      const std::vector<std::string>& profiles,
+                      const std::vector<model::Cidr>& nets,
+                      const std::vector<model::NamedPort>& ports) {
+  Set(SlotOf(others_, other_numbers_.Take(PackedKey(key)).first), own, profiles, nets, ports);
 }
 
 void Things::Join(ThingId id, const std::vector<std::string>& profiles) {
@@ -72,18 +83,22 @@ void Things::Leave(ThingId id) {
   free_lists_.push_back(list);
 }
 
-std::string_view Things::PackedKey(const ThingKey& key) const {
+std::string_view Things::PackedKey(const OtherKey& key) const {
   key_.assign(1, static_cast<char>(key.index()));
   std::visit([&](const auto& id) { model::AppendKey(id, key_); }, key);
   return key_;
 }
 
-void Things::Set(const ThingKey& key, const model::LabelSet& own,
-                 const std::vector<std::string>& profiles, const std::vector<model::Cidr>& nets,
-                 const std::vector<model::NamedPort>& ports) {
-  const auto [id, is_new] = ids_.Take(PackedKey(key));
-  if (is_new) {
-    if (id >= things_.size()) things_.resize(id + 1);
+void Things::Set(ThingId& id, const model::LabelSet& own, const std::vector<std::string>& profiles,
+                 const std::vector<model::Cidr>& nets, const std::vector<model::NamedPort>& ports) {
+  if (id == kNone) {
+    if (free_things_.empty()) {
+      id = static_cast<ThingId>(things_.size());
+      things_.emplace_back();
+    } else {
+      id = free_things_.back();
+      free_things_.pop_back();
+    }
     Join(id, profiles);
   } else if (lists_[things_[id].list].names != profiles) {
     Leave(id);
@@ -93,30 +108,39 @@ void Things::Set(const ThingKey& key, const model::LabelSet& own,
   members_.SetThing(id, Inherit(things_[id]), nets, ports);
 }
 
-void Things::Remove(const ThingKey& key) {
-  const std::optional<ThingId> id = ids_.Find(PackedKey(key));
-  if (!id.has_value()) return;
-  members_.RemoveThing(*id);
-  Leave(*id);
-  things_[*id] = Thing{};
-  ids_.Release(*id);
+void Things::RemoveThing(ThingId& id) {
+  members_.RemoveThing(id);
+  Leave(id);
+  things_[id] = Thing{};
+  free_things_.push_back(id);
+  id = kNone;
 }
 
-std::vector<model::WorkloadEndpointId> Things::SetProfileLabels(const std::string& profile,
-                                                                const model::LabelSet& labels) {
+void Things::RemoveEndpoint(EndpointNumber number) {
+  ThingId& id = SlotOf(endpoints_, number);
+  if (id != kNone) RemoveThing(id);
+}
+
+void Things::Remove(const OtherKey& key) {
+  const std::optional<KeyNumbers::Number> number = other_numbers_.Find(PackedKey(key));
+  if (!number.has_value()) return;
+  RemoveThing(others_[*number]);
+  other_numbers_.Release(*number);
+}
+
+std::vector<Things::EndpointNumber> Things::SetProfileLabels(const std::string& profile,
+                                                             const model::LabelSet& labels) {
   model::LabelSet& current = profile_labels_[profile];
   const bool same = current == labels;
   current = labels;
   if (labels.empty()) profile_labels_.erase(profile);
-  std::vector<model::WorkloadEndpointId> affected;
+  std::vector<EndpointNumber> affected;
   const auto lists = lists_of_profile_.find(profile);
   if (same || lists == lists_of_profile_.end()) return affected;
   for (const ListId list : lists->second) {
     for (const ThingId id : lists_[list].things) {
       members_.SetLabels(id, Inherit(things_[id]));
-      const std::string_view packed = ids_.KeyOf(id);
-      if (packed.front() != kWorkload) continue;
-      model::ReadKey(packed.substr(1), affected.emplace_back());
+      if (things_[id].endpoint != kNone) affected.push_back(things_[id].endpoint);
     }
   }
   return affected;
@@ -135,10 +159,16 @@ model::LabelSet Things::Inherit(const Thing& thing) const {
   return labels;
 }
 
-const model::LabelSet& Things::EffectiveLabels(const ThingKey& key) const {
-  const std::optional<ThingId> id = ids_.Find(PackedKey(key));
-  FELIX_CHECK(id.has_value(), "asked for the labels of a thing that is not there");
-  return members_.LabelsOf(*id);
+const model::LabelSet& Things::LabelsOfEndpoint(EndpointNumber number) const {
+  FELIX_CHECK(number < endpoints_.size() && endpoints_[number] != kNone,
+              "asked for the labels of an endpoint that is not there");
+  return members_.LabelsOf(endpoints_[number]);
+}
+
+const model::LabelSet& Things::LabelsOf(const OtherKey& key) const {
+  const std::optional<KeyNumbers::Number> number = other_numbers_.Find(PackedKey(key));
+  FELIX_CHECK(number.has_value(), "asked for the labels of a thing that is not there");
+  return members_.LabelsOf(others_[*number]);
 }
 
 }  // namespace felix::compiler

@@ -23,27 +23,31 @@ namespace felix::compiler {
 // Everything that has labels and addresses: the cluster's workload and host endpoints and network
 // sets.
 // Works out effective labels (own ones, then those of the listed profiles in order) and keeps
-// SetMembers informed of them. Owns the numbers by which SetMembers knows things.
+// SetMembers informed of them. Owns the numbers by which SetMembers knows things. Workload
+// endpoints, of which there are many, it knows by their number in the store.
 class Things {
  public:
-  using ThingKey =
-      std::variant<model::WorkloadEndpointId, model::NetworkSetId, model::HostEndpointId>;
+  using EndpointNumber = std::uint32_t;
+  using OtherKey = std::variant<model::NetworkSetId, model::HostEndpointId>;
 
   explicit Things(SetMembers& members) : members_(members) {}
   Things(const Things&) = delete;
   Things& operator=(const Things&) = delete;
 
-  void SetEndpoint(const model::WorkloadEndpointId& id, const model::WorkloadEndpoint& endpoint);
+  void SetEndpoint(EndpointNumber number, const model::WorkloadEndpoint& endpoint);
   void SetHostEndpoint(const model::HostEndpointId& id, const model::HostEndpoint& endpoint);
   void SetNetworkSet(const model::NetworkSetId& id, const model::NetworkSet& set);
-  void Remove(const ThingKey& key);  // of a thing that may not be there
+  // Of things that may not be there. An endpoint's number may be another's afterwards.
+  void RemoveEndpoint(EndpointNumber number);
+  void Remove(const OtherKey& key);
 
   // Labels that the profile gives to what lists it; empty if it is gone. Returns the workloads
   // whose effective labels may have changed.
-  std::vector<model::WorkloadEndpointId> SetProfileLabels(const std::string& profile,
-                                                          const model::LabelSet& labels);
+  std::vector<EndpointNumber> SetProfileLabels(const std::string& profile,
+                                               const model::LabelSet& labels);
 
-  [[nodiscard]] const model::LabelSet& EffectiveLabels(const ThingKey& key) const;
+  [[nodiscard]] const model::LabelSet& LabelsOfEndpoint(EndpointNumber number) const;
+  [[nodiscard]] const model::LabelSet& LabelsOf(const OtherKey& key) const;
 
  private:
   using ThingId = SetMembers::ThingId;
@@ -53,23 +57,34 @@ class Things {
     std::vector<std::string> names;
     IdSet things;
   };
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   struct Thing {
     model::LabelSet own;
-    ListId list = 0;
+    ListId list = kNone;              // none: nothing has this id
+    EndpointNumber endpoint = kNone;  // none: another kind of thing
   };
+  using IdByNumber = std::vector<ThingId>;
 
   // The key as bytes behind one that says its kind, in a buffer that the next call overwrites.
-  [[nodiscard]] std::string_view PackedKey(const ThingKey& key) const;
-  void Set(const ThingKey& key, const model::LabelSet& own,
-           const std::vector<std::string>& profiles, const std::vector<model::Cidr>& nets,
-           const std::vector<model::NamedPort>& ports);
+  [[nodiscard]] std::string_view PackedKey(const OtherKey& key) const;
+  // The place for the id of that number.
+  static ThingId& SlotOf(IdByNumber& ids, std::uint32_t number);
+  void SetOther(const OtherKey& key, const model::LabelSet& own,
+                const std::vector<std::string>& profiles, const std::vector<model::Cidr>& nets,
+                const std::vector<model::NamedPort>& ports);
+  void Set(ThingId& id, const model::LabelSet& own, const std::vector<std::string>& profiles,
+           const std::vector<model::Cidr>& nets, const std::vector<model::NamedPort>& ports);
+  void RemoveThing(ThingId& id);
   [[nodiscard]] model::LabelSet Inherit(const Thing& thing) const;
   void Join(ThingId id, const std::vector<std::string>& profiles);
   void Leave(ThingId id);
 
   SetMembers& members_;
-  KeyNumbers ids_;
+  IdByNumber endpoints_;
+  KeyNumbers other_numbers_;
+  IdByNumber others_;
   std::vector<Thing> things_;  // by id
+  std::vector<ThingId> free_things_;
   std::vector<ProfileList> lists_;
   std::vector<ListId> free_lists_;
   absl::flat_hash_map<std::vector<std::string>, ListId> list_ids_;

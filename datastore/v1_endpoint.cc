@@ -33,20 +33,33 @@ void ReadFamily(ObjectReader& object, std::string_view name, model::IpFamily fam
   }
 }
 
-void CheckNat(ObjectReader& object, std::string_view name,
-              const std::vector<model::IpAddress>& addresses) {
+std::optional<model::IpAddress> ReadMappedAddress(ObjectReader& mapping, std::string_view name,
+                                                  model::IpFamily family) {
+  const std::string text = mapping.StringOrEmpty(name);
+  const absl::StatusOr<model::IpAddress> address = model::IpAddress::Parse(text);
+  if (!address.ok()) {
+    mapping.Fault(name, text.empty() ? "missing" : fmt::format("'{}' is not an address", text));
+  } else if (address->family() != family) {
+    mapping.Fault(name, fmt::format("{} is not an IPv{} address", text, static_cast<int>(family)));
+  } else {
+    return *address;
+  }
+  return std::nullopt;
+}
+
+void ReadNatMappings(ObjectReader& object, std::string_view name, model::IpFamily family,
+                     model::WorkloadEndpoint& endpoint) {
+  const std::vector<model::IpAddress>& own = endpoint.addresses;
   for (const Field& element : object.List(name)) {
-    ObjectReader nat(element, object.faults());
-    for (const std::string_view end : {"int_ip", "ext_ip"}) {
-      const absl::StatusOr<model::IpAddress> address =
-          model::IpAddress::Parse(nat.StringOrEmpty(end));
-      if (!address.ok()) {
-        nat.Fault(end, "missing or not an address");
-      } else if (end == "int_ip" &&
-                 !std::binary_search(addresses.begin(), addresses.end(), *address)) {
-        nat.Fault(end, fmt::format("{} is not the endpoint's", address->ToString()));
-      }
+    ObjectReader mapping(element, object.faults());
+    const auto internal = ReadMappedAddress(mapping, "int_ip", family);
+    const auto external = ReadMappedAddress(mapping, "ext_ip", family);
+    if (!internal || !external) continue;
+    if (!std::binary_search(own.begin(), own.end(), *internal)) {
+      mapping.Fault("int_ip", fmt::format("{} is not the endpoint's", internal->ToString()));
+      continue;
     }
+    endpoint.nat_mappings.push_back({.internal = *internal, .external = *external});
   }
 }
 
@@ -91,8 +104,8 @@ model::WorkloadEndpoint ReadV1WorkloadEndpoint(const Field& field, std::string_v
   ReadFamily(object, "ipv4_nets", model::IpFamily::kV4, endpoint.addresses);
   ReadFamily(object, "ipv6_nets", model::IpFamily::kV6, endpoint.addresses);
   std::sort(endpoint.addresses.begin(), endpoint.addresses.end());
-  CheckNat(object, "ipv4_nat", endpoint.addresses);
-  CheckNat(object, "ipv6_nat", endpoint.addresses);
+  ReadNatMappings(object, "ipv4_nat", model::IpFamily::kV4, endpoint);
+  ReadNatMappings(object, "ipv6_nat", model::IpFamily::kV6, endpoint);
   CheckGateway(object, "ipv4_gateway", model::IpFamily::kV4);
   CheckGateway(object, "ipv6_gateway", model::IpFamily::kV6);
   endpoint.profiles = ReadV1Profiles(object);

@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 #include "datastore/client_defaults.h"
 #include "datastore/names.h"
 #include "datastore/v3_rule.h"
 #include "datastore/v3_selector.h"
+#include "model/base/strings.h"
 
 namespace felix::datastore {
 namespace {
@@ -68,6 +70,41 @@ void OfferBgpAddresses(ObjectReader& spec, NodeAddresses& addresses) {
     }
   }
   bgp.RefuseMisspelt();
+}
+
+void CheckOneOf(ObjectReader& spec, std::string_view name,
+                std::initializer_list<std::string_view> values) {
+  const std::string text = spec.StringOrEmpty(name);
+  if (text.empty() || std::find(values.begin(), values.end(), text) != values.end()) return;
+  spec.Fault(name, fmt::format("'{}' is none of {}", text, fmt::join(values, ", ")));
+}
+
+void CheckSelector(ObjectReader& spec, std::string_view name) {
+  const absl::StatusOr<model::Selector> selector = model::Selector::Parse(spec.StringOrEmpty(name));
+  if (selector.ok()) return;
+  spec.Fault(name, fmt::format("selector does not parse: {}", ToStd(selector.status().message())));
+}
+
+void CheckBlockSize(ObjectReader& spec, model::IpFamily family) {
+  const bool v4 = family == model::IpFamily::kV4;
+  const std::int64_t least = v4 ? 20 : 116;
+  const std::int64_t most = v4 ? 32 : 128;
+  const std::optional<std::int64_t> size = spec.Integer("blockSize", 0, most);
+  // The clients write 0 for what nobody asked for.
+  if (!size || *size == 0 || *size >= least) return;
+  spec.Fault("blockSize", fmt::format("{} is not in {}..{}", *size, least, most));
+}
+
+// What address management makes of a pool is not for us, but a pool that is not valid is not one.
+void CheckAddressManagement(ObjectReader& spec, model::IpFamily family) {
+  CheckOneOf(spec, "vxlanMode", {"Never", "Always", "CrossSubnet"});
+  CheckOneOf(spec, "ipipMode", {"Never", "Always", "CrossSubnet"});
+  CheckOneOf(spec, "assignmentMode", {"Automatic", "Manual"});
+  CheckBlockSize(spec, family);
+  CheckSelector(spec, "nodeSelector");
+  CheckSelector(spec, "namespaceSelector");
+  static_cast<void>(spec.BooleanOrFalse("disabled"));
+  static_cast<void>(spec.BooleanOrFalse("disableBGPExport"));
 }
 
 }  // namespace
@@ -151,6 +188,7 @@ model::IpPool ReadIpPoolSpec(const Field& field, Faults& faults) {
   pool.load_balancer_only =
       !uses.empty() && std::all_of(uses.begin(), uses.end(),
                                    [](const std::string& use) { return use == "LoadBalancer"; });
+  CheckAddressManagement(spec, pool.cidr.family());
   spec.RefuseMisspelt();
   return pool;
 }

@@ -149,10 +149,13 @@ std::vector<model::NamedPort> ReadNamedPorts(ObjectReader& spec, std::string_vie
   for (const Field& element : spec.List(list)) {
     ObjectReader port(element, spec.faults());
     const std::string name = port.StringOrEmpty("name");
-    static_cast<void>(port.Integer("hostPort", 0, 65535));
+    const std::optional<std::int64_t> host_port = port.Integer("hostPort", 0, 65535);
     static_cast<void>(port.StringOrEmpty("hostIP"));
-    // Without a name it is a mapping from a port of the host, which is not for rules.
-    if (name.empty()) continue;
+    if (name.empty()) {
+      // Without a name it is a mapping from a port of the host, which is not for rules.
+      if (host_port.value_or(0) == 0) port.Fault("name", "missing, and no hostPort");
+      continue;
+    }
     if (!model::IsValidPortName(name)) {
       port.Fault("name", fmt::format("'{}' is not a port's name", name));
     }

@@ -28,7 +28,7 @@ std::array<ir::SetMember, 2> Halves(model::IpFamily family) {
 }
 
 CreateSet Create(const Target& target, const std::string& name, std::size_t members) {
-  return CreateSet{name, target.desired->kind(), target.family, HashSize(members),
+  return CreateSet{name, target.desired->kind, target.family, HashSize(members),
                    target.max_members};
 }
 
@@ -37,7 +37,7 @@ void AppendFilledSet(const Target& target, const std::string& name, std::vector<
   std::vector<ir::SetMember> members = KernelMembers(*target.desired);
   out.emplace_back(Create(target, name, members.size()));
   if (members.empty()) return;
-  out.emplace_back(AddMembers{name, target.desired->kind(), target.family, std::move(members)});
+  out.emplace_back(AddMembers{name, target.desired->kind, target.family, std::move(members)});
 }
 
 SetPlan PlanReplacement(const Target& target, const std::string& temporary) {
@@ -69,7 +69,7 @@ bool PrefersReplacement(const Target& target, const Actual& actual, Removals rem
 
 SetPlan PlanDifference(const Target& target, const Actual& actual, Removals removals) {
   SetPlan plan;
-  const ir::SetKind kind = target.desired->kind();
+  const ir::SetKind kind = target.desired->kind;
   if (!actual.to_add.empty()) {
     plan.operations.emplace_back(
         AddMembers{target.name, kind, target.family, {actual.to_add.begin(), actual.to_add.end()}});
@@ -92,18 +92,18 @@ std::vector<ir::SetMember> KernelMembers(ir::SetKind kind, const ir::SetMember& 
   return {halves.begin(), halves.end()};
 }
 
-std::vector<ir::SetMember> KernelMembers(const MemberSet& set) {
+std::vector<ir::SetMember> KernelMembers(const ir::AddressSet& set) {
   std::vector<ir::SetMember> members;
-  members.reserve(set.size() + 1);
+  members.reserve(set.members.size() + 1);
   bool halved = false;
-  set.ForEach([&](const ir::SetMember& member) {
-    if (!IsAll(set.kind(), member)) {
+  for (const ir::SetMember& member : set.members) {
+    if (!IsAll(set.kind, member)) {
       members.push_back(member);
-      return;
+      continue;
     }
     halved = true;
     for (const ir::SetMember& half : Halves(member.net.family())) members.push_back(half);
-  });
+  }
   if (halved) {
     std::sort(members.begin(), members.end());
     members.erase(std::unique(members.begin(), members.end()), members.end());
@@ -111,17 +111,17 @@ std::vector<ir::SetMember> KernelMembers(const MemberSet& set) {
   return members;
 }
 
-bool IsWanted(const MemberSet& set, const ir::SetMember& kernel_member) {
-  if (set.contains(kernel_member)) return true;
-  if (set.kind() != ir::SetKind::kNet || kernel_member.net.prefix_length() != 1) return false;
-  return set.contains(ir::SetMember{model::Cidr::All(kernel_member.net.family()), {}, 0});
+bool IsWanted(const ir::AddressSet& set, const ir::SetMember& kernel_member) {
+  if (set.members.contains(kernel_member)) return true;
+  if (set.kind != ir::SetKind::kNet || kernel_member.net.prefix_length() != 1) return false;
+  return set.members.contains(ir::SetMember{model::Cidr::All(kernel_member.net.family()), {}, 0});
 }
 
 Actual Compare(const std::optional<SetContent>& content, const Target& target) {
   Actual actual;
   if (!content.has_value()) return actual;
   const SetHeader& header = content->header;
-  if (header.type != TypeName(target.desired->kind()) || header.family != target.family) {
+  if (header.type != TypeName(target.desired->kind) || header.family != target.family) {
     actual.presence = Presence::kOtherType;
     return actual;
   }

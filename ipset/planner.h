@@ -11,26 +11,25 @@
 
 #include "compiler/ir/address_set.h"
 #include "ipset/kernel_sets.h"
-#include "ipset/member_set.h"
 #include "model/address.h"
 
 namespace felix::ipset {
 
 // A hash:net set refuses prefix length 0, so /0 becomes its two halves. What the kernel should hold
 // for the set: sorted, without repetition, correct beside explicit /1 members.
-[[nodiscard]] std::vector<ir::SetMember> KernelMembers(const MemberSet& set);
+[[nodiscard]] std::vector<ir::SetMember> KernelMembers(const ir::AddressSet& set);
 // The same for one member of a set of that kind: itself, or two halves.
 [[nodiscard]] std::vector<ir::SetMember> KernelMembers(ir::SetKind kind,
                                                        const ir::SetMember& member);
 // True if the kernel should hold `kernel_member` for the set.
-[[nodiscard]] bool IsWanted(const MemberSet& set, const ir::SetMember& kernel_member);
+[[nodiscard]] bool IsWanted(const ir::AddressSet& set, const ir::SetMember& kernel_member);
 
 // A set as it should be in the kernel.
 struct Target {
   std::string name;
   model::IpFamily family = model::IpFamily::kV4;
   std::uint32_t max_members = 0;
-  const MemberSet* desired = nullptr;
+  const ir::AddressSet* desired = nullptr;
 };
 
 enum class Presence : std::uint8_t {

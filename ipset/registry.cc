@@ -114,10 +114,10 @@ absl::Status Registry::Learn(Entry& entry, ApplyStats& stats) {
 
 // Names the first member, in their order, for which there is no room.
 absl::Status Registry::CheckSize(const Entry& entry) const {
-  if (entry.desired.size() <= options_.max_set_size) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      fmt::format("set {}: no room for member {}: at most {} may be", entry.name,
-                  entry.desired.At(options_.max_set_size).ToString(), options_.max_set_size));
+  if (entry.desired.members.size() <= options_.max_set_size) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format(
+      "set {}: no room for member {}: at most {} may be", entry.name,
+      entry.desired.members.At(options_.max_set_size).ToString(), options_.max_set_size));
 }
 
 absl::StatusOr<SetPlan> Registry::PlanEntry(const std::string& id, Entry& entry, Removals removals,

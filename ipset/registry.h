@@ -18,7 +18,6 @@
 #include "compiler/ir/address_set.h"
 #include "compiler/ir/desired_state.h"
 #include "ipset/kernel_sets.h"
-#include "ipset/member_set.h"
 #include "ipset/planner.h"
 #include "model/address.h"
 
@@ -113,7 +112,7 @@ class Registry {
  private:
   struct Entry {
     std::string name;  // in the kernel
-    MemberSet desired;
+    ir::AddressSet desired;
     bool known = false;    // whether `actual` holds
     int failed_reads = 0;  // in a row
     int failures = 0;      // in a row

@@ -72,7 +72,7 @@ void Registry::CheckHeader(const std::string& id, Entry& entry, const SetHeader*
   }
   if (!expected) return Doubt(id, entry, "was made by somebody else");
   if (entry.actual.presence != Presence::kMatching) return;
-  if (header->type != TypeName(entry.desired.kind()) || header->family != family_) {
+  if (header->type != TypeName(entry.desired.kind) || header->family != family_) {
     return Doubt(id, entry, fmt::format("is of type {} now", header->type));
   }
   const bool same_ceiling = header->max_members == options_.max_set_size;

@@ -25,9 +25,8 @@ void Registry::Stage(const ir::DesiredDelta& delta) {
 void Registry::StageNew(const std::string& id, const ir::AddressSet& set) {
   auto [it, inserted] = entries_.try_emplace(id);
   Entry& entry = it->second;
-  MemberSet desired(set);
-  if (!inserted && entry.desired == desired) return;
-  entry.desired = std::move(desired);
+  if (!inserted && entry.desired == set) return;
+  entry.desired = set;
   if (inserted) entry.name = KernelSetName({family_, id});
   entry.actual = {};
   entry.known = listed_ && inserted && !present_.contains(entry.name);
@@ -92,17 +91,17 @@ void Registry::SetMaxSetSize(std::uint32_t max_set_size) {
 void Registry::AddMember(Entry& entry, const ir::SetMember& member) {
   // Only a difference from a set of the right kind is kept; all else is written as a whole.
   const bool by_difference = entry.known && entry.actual.presence == Presence::kMatching;
-  for (const ir::SetMember& part : KernelMembers(entry.desired.kind(), member)) {
+  for (const ir::SetMember& part : KernelMembers(entry.desired.kind, member)) {
     if (!by_difference || IsWanted(entry.desired, part)) continue;
     if (entry.actual.to_remove.erase(part) == 0) entry.actual.to_add.insert(part);
   }
-  entry.desired.Insert(member);
+  entry.desired.members.insert(member);
 }
 
 void Registry::RemoveMember(Entry& entry, const ir::SetMember& member) {
-  if (!entry.desired.Erase(member)) return;
+  if (!entry.desired.members.erase(member)) return;
   if (!entry.known || entry.actual.presence != Presence::kMatching) return;
-  for (const ir::SetMember& part : KernelMembers(entry.desired.kind(), member)) {
+  for (const ir::SetMember& part : KernelMembers(entry.desired.kind, member)) {
     if (IsWanted(entry.desired, part)) continue;
     if (entry.actual.to_add.erase(part) == 0) entry.actual.to_remove.insert(part);
   }

@@ -1,34 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_set.h"
-#include "absl/hash/hash.h"
 
 #include "model/base/check.h"
-#include "model/packed_record.h"
+#include "model/packed_records.h"
 
 namespace felix::model {
 
+// What an assignment to a map did, and the number of the value that it was about.
+struct Assignment {
+  bool changed = false;
+  std::uint32_t number = 0;
+  explicit operator bool() const { return changed; }
+};
+
 // A map for many values of which few are looked at: each is packed into one allocation and made
-// again from it whenever it is read. Walks are in the order of the keys; a walk after a key came or
-// went sorts first. What an iterator points at lives in the iterator. Not even reading is safe from
-// two threads.
+// again from it whenever it is read. A key has a small number as long as it is there, by which
+// others may know it; numbers of keys that went are given out again. Walks are in the order of the
+// keys; a walk after a key came or went sorts first. What an iterator points at lives in the
+// iterator. Not even reading is safe from two threads.
 template <typename Id, typename Value>
 class PackedMap {
  public:
   using key_type = Id;
   using mapped_type = Value;
   using value_type = std::pair<Id, Value>;
+  using Number = PackedRecords::Number;
 
   class Iterator {
    public:
@@ -41,10 +48,11 @@ class PackedMap {
     Iterator() = default;
     reference operator*() const {
       if (!read_.has_value()) {
+        const PackedRecord& record = records_->At(number_);
         Id id;
         Value value;
-        ReadKey((*at_)->key(), id);
-        Unpacker unpacker = (*at_)->value();
+        ReadKey(record.key(), id);
+        Unpacker unpacker = record.value();
         Unpack(unpacker, value);
         read_.emplace(std::move(id), std::move(value));
       }
@@ -53,17 +61,24 @@ class PackedMap {
     pointer operator->() const { return &**this; }
     Iterator& operator++() {
       read_.reset();
-      if (++at_ == end_) at_ = nullptr;
+      if (next_ == end_) {
+        records_ = nullptr;
+      } else {
+        number_ = *next_++;
+      }
       return *this;
     }
-    friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
+    friend bool operator==(const Iterator& a, const Iterator& b) {
+      return a.records_ == b.records_ && (a.records_ == nullptr || a.number_ == b.number_);
+    }
 
    private:
     friend class PackedMap;
-    Iterator(const PackedRecord* const* at, const PackedRecord* const* end)
-        : at_(at == end ? nullptr : at), end_(end) {}
-    const PackedRecord* const* at_ = nullptr;  // null: the end
-    const PackedRecord* const* end_ = nullptr;
+    Iterator(const PackedRecords& records, Number number) : records_(&records), number_(number) {}
+    const PackedRecords* records_ = nullptr;  // null: the end
+    Number number_ = 0;
+    const Number* next_ = nullptr;
+    const Number* end_ = nullptr;
     mutable std::optional<value_type> read_;
   };
   using const_iterator = Iterator;
@@ -77,81 +92,71 @@ class PackedMap {
     std::swap(sorted_, other.sorted_);
     return *this;
   }
-  ~PackedMap() {
-    for (const PackedRecord* record : records_) Destroy(record);
-  }
+  ~PackedMap() = default;
 
-  // Makes the map hold `value` under `id`, or nothing if it is null. Returns whether that changed
-  // it.
-  bool Assign(const Id& id, const Value* value) {
+  // Makes the map hold `value` under `id`, or nothing if it is null.
+  Assignment Assign(const Id& id, const Value* value) {
     const std::string& key = KeyOf(id);
-    const auto found = records_.find(key);
+    const std::optional<Number> found = records_->Find(key);
     if (value == nullptr) {
-      if (found == records_.end()) return false;
-      const PackedRecord* const record = *found;
-      records_.erase(found);
-      Destroy(record);
+      if (!found.has_value()) return {};
+      records_->Erase(*found);
       ForgetOrder();
-      return true;
+      return {.changed = true, .number = *found};
     }
     packer_.Clear();
     Pack(*value, packer_);
-    if (found == records_.end()) {
-      records_.insert(PackedRecord::Make(key, packer_).release());
-    } else if ((*found)->Holds(packer_)) {
-      return false;
+    Assignment assignment{.changed = true, .number = found.value_or(0)};
+    if (found.has_value()) {
+      assignment.changed = records_->Replace(*found, packer_);
     } else {
-      const PackedRecord* const old = *found;
-      // The key stays, and with it the hash.
-      const_cast<const PackedRecord*&>(*found) = PackedRecord::Make(key, packer_).release();
-      Destroy(old);
+      assignment.number = records_->Insert(key, packer_);
+      ForgetOrder();
     }
     packer_.Clear();
-    ForgetOrder();
-    return true;
+    return assignment;
   }
+  // Makes room for that many keys in all.
+  void Reserve(std::size_t count) { records_->Reserve(count); }
 
-  [[nodiscard]] bool contains(const Id& id) const { return records_.contains(KeyOf(id)); }
+  [[nodiscard]] bool contains(const Id& id) const { return records_->Find(KeyOf(id)).has_value(); }
   [[nodiscard]] Iterator find(const Id& id) const {
-    const auto found = records_.find(KeyOf(id));
-    return found == records_.end() ? Iterator() : Iterator(&*found, &*found + 1);
+    const std::optional<Number> found = records_->Find(KeyOf(id));
+    return found.has_value() ? Iterator(*records_, *found) : Iterator();
   }
   [[nodiscard]] Value at(const Id& id) const {
     const Iterator found = find(id);
     FELIX_CHECK(found != end(), "asked a packed map for a key that is not there");
     return found->second;
   }
-  [[nodiscard]] std::size_t size() const { return records_.size(); }
-  [[nodiscard]] bool empty() const { return records_.empty(); }
+  // The number of a key that is there, and the key of a number in use.
+  [[nodiscard]] Number NumberOf(const Id& id) const {
+    const std::optional<Number> found = records_->Find(KeyOf(id));
+    FELIX_CHECK(found.has_value(), "asked a packed map for the number of a key that is gone");
+    return *found;
+  }
+  [[nodiscard]] Id KeyAt(Number number) const {
+    Id id;
+    ReadKey(records_->At(number).key(), id);
+    return id;
+  }
+  [[nodiscard]] std::size_t size() const { return records_->size(); }
+  [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] Iterator begin() const {
-    if (sorted_.empty()) {
-      sorted_.assign(records_.begin(), records_.end());
-      std::sort(sorted_.begin(), sorted_.end(),
-                [](const PackedRecord* a, const PackedRecord* b) { return a->key() < b->key(); });
-    }
-    return Iterator(sorted_.data(), sorted_.data() + sorted_.size());
+    if (empty()) return end();
+    if (sorted_.empty()) sorted_ = records_->InOrder();
+    Iterator first(*records_, sorted_.front());
+    first.next_ = sorted_.data() + 1;
+    first.end_ = sorted_.data() + sorted_.size();
+    return first;
   }
   [[nodiscard]] Iterator end() const { return {}; }
   [[nodiscard]] absl::btree_map<Id, Value> ToMap() const { return {begin(), end()}; }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return absl::HashOf(key); }
-    std::size_t operator()(const PackedRecord* record) const { return (*this)(record->key()); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const PackedRecord* a, const PackedRecord* b) const { return a == b; }
-    bool operator()(const PackedRecord* a, std::string_view b) const { return a->key() == b; }
-  };
-
-  static void Destroy(const PackedRecord* record) {
-    PackedRecord::Delete()(const_cast<PackedRecord*>(record));
-  }
   // Frees the memory: walks are rare.
   void ForgetOrder() {
-    if (!sorted_.empty()) std::vector<const PackedRecord*>().swap(sorted_);
+    if (!sorted_.empty()) std::vector<Number>().swap(sorted_);
   }
   const std::string& KeyOf(const Id& id) const {
     key_.clear();
@@ -159,9 +164,9 @@ class PackedMap {
     return key_;
   }
 
-  absl::flat_hash_set<const PackedRecord*, Hash, Equal> records_;
-  mutable std::vector<const PackedRecord*> sorted_;  // empty: not worked out
-  mutable std::string key_;                          // kept for its memory, like the packer
+  std::unique_ptr<PackedRecords> records_ = std::make_unique<PackedRecords>();
+  mutable std::vector<Number> sorted_;  // empty: not worked out
+  mutable std::string key_;             // kept for its memory, like the packer
   Packer packer_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/store.h"
 
+#include <algorithm>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -16,9 +17,18 @@ namespace {
 
 using model::Assign;
 
+constexpr std::size_t kMuch = 1024;  // updates at once for which room is made ahead
+
 template <typename Id, typename Value>
-bool Assign(PackedMap<Id, Value>& map, const Id& key, const Value* value) {
+Assignment Assign(PackedMap<Id, Value>& map, const Id& key, const Value* value) {
   return map.Assign(key, value);
+}
+
+Assignment AsAssignment(bool changed) {
+  return {.changed = changed, .number = 0};
+}
+Assignment AsAssignment(Assignment assignment) {
+  return assignment;
 }
 
 template <typename Value>
@@ -27,11 +37,11 @@ const Value* ValueIn(const Update& update) {
 }
 
 template <typename Map>
-bool AssignOnly(Map& map, const typename Map::key_type& key, const Update& update) {
+Assignment AssignOnly(Map& map, const typename Map::key_type& key, const Update& update) {
   const auto* value = ValueIn<typename Map::mapped_type>(update);
   FELIX_CHECK(value != nullptr || !update.value.has_value(),
               fmt::format("the value is of another kind than its key: {}", ToString(update.key)));
-  return Assign(map, key, value);
+  return AsAssignment(Assign(map, key, value));
 }
 
 using Visit = std::function<void(const Update&)>;
@@ -61,7 +71,7 @@ void VisitMerged(const PackedMap<PolicyId, Policy>& policies,
 
 }  // namespace
 
-bool Store::Set(const Update& update) {
+Assignment Store::Set(const Update& update) {
   return std::visit(
       Overloaded{
           [&](const WorkloadEndpointId& id) { return AssignOnly(endpoints_, id, update); },
@@ -71,9 +81,9 @@ bool Store::Set(const Update& update) {
             FELIX_CHECK(
                 policy != nullptr || broken != nullptr || !update.value.has_value(),
                 fmt::format("the value is of another kind than its key: {}", ToString(update.key)));
-            const bool policy_changed = Assign(policies_, id, policy);
+            const bool policy_changed = Assign(policies_, id, policy).changed;
             const bool broken_changed = Assign(broken_policies_, id, broken);
-            return policy_changed || broken_changed;
+            return AsAssignment(policy_changed || broken_changed);
           },
           [&](const TierId& id) { return AssignOnly(tiers_, id, update); },
           [&](const ProfileId& id) { return AssignOnly(profiles_, id, update); },
@@ -85,6 +95,16 @@ bool Store::Set(const Update& update) {
           [&](const InterfaceId& id) { return AssignOnly(interfaces_, id, update); },
       },
       update.key);
+}
+
+void Store::Expect(std::span<const Update> updates) {
+  if (updates.size() < kMuch) return;
+  const auto endpoints =
+      static_cast<std::size_t>(std::count_if(updates.begin(), updates.end(), [](const Update& u) {
+        return u.value.has_value() && std::holds_alternative<WorkloadEndpointId>(u.key);
+      }));
+  // A list of what is known already, as after a reconnect, asks for no more room.
+  if (endpoints > endpoints_.size()) endpoints_.Reserve(endpoints);
 }
 
 std::vector<Update> Store::Snapshot() const {

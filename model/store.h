@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -17,8 +18,11 @@ namespace felix::model {
 // copies: reading such a value makes it anew. It has no indexes.
 class Store {
  public:
-  // Returns whether the value differed from what was held.
-  bool Set(const Update& update);
+  // Returns whether the value differed from what was held and, of a workload endpoint, its number
+  // in endpoints().
+  Assignment Set(const Update& update);
+  // Makes room for what is about to be set, if that is much.
+  void Expect(std::span<const Update> updates);
 
   [[nodiscard]] const PackedMap<WorkloadEndpointId, WorkloadEndpoint>& endpoints() const {
     return endpoints_;

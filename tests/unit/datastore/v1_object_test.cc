@@ -52,6 +52,8 @@ TEST(V1WorkloadEndpoint, TakesTheFormsOfOlderAndLaterWriters) {
           "labels": {"calico/k8s_ns": "prod", "role": "any text at all",
                      "projectcalico.org/namespace": "stolen", "pcns.team": "stolen"}})");
   EXPECT_EQ(later.addresses.size(), 3U);
+  EXPECT_THAT(later.nat_mappings, ElementsAre(model::NatMapping{model::IpAddress::V4(0x0A000001),
+                                                                model::IpAddress::V4(0xC6336401)}));
   EXPECT_THAT(later.ports, ElementsAre(model::NamedPort{"http", model::kTcp, 80}));
   EXPECT_EQ(later.labels.ToString(),
             "calico/k8s_ns=prod,projectcalico.org/orchestrator=mesos,role=any text at all");
@@ -76,7 +78,8 @@ TEST(V1WorkloadEndpoint, IsRefusedForItsValue) {
       {R"({"state": "active", "name": "c", "ipv4_nat": [{"int_ip": "10.0.0.1",
           "ext_ip": "10.0.0.2"}]})",
        "ipv4_nat[0].int_ip", "not the endpoint's"},
-      {R"({"state": "active", "name": "c", "ipv6_nat": [{"int_ip": "fd00::1"}]})",
+      {R"({"state": "active", "name": "c", "ipv6_nat": [{"int_ip": "fd00::1",
+          "ext_ip": "fd00::2"}]})",
        "ipv6_nat[0].int_ip", "not the endpoint's"},
       {R"({"state": "active", "name": "c", "profile_ids": "x"})", "profile_ids", "not a list"},
       {R"({"state": "active", "name": "c", "profile_ids": ["a b"]})", "profile_ids[0]", "letters"},

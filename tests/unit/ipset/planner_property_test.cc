@@ -40,7 +40,7 @@ ir::AddressSet RandomSet(std::mt19937& random, std::uint32_t size, ir::SetKind k
 }
 
 std::set<ir::SetMember> KernelSetOf(const ir::AddressSet& set) {
-  const auto members = KernelMembers(MemberSet(set));
+  const auto members = KernelMembers(set);
   return {members.begin(), members.end()};
 }
 
@@ -63,7 +63,7 @@ Case RandomCase(std::mt19937& random) {
 // What the kernel holds for `old_set` before the plan.
 SetContent Before(const Case& c) {
   SetContent content = Content(kName, c.old_set, IpFamily::kV4, c.other_parameters ? 5000 : 65536);
-  content.members = KernelMembers(MemberSet(c.old_set));
+  content.members = KernelMembers(c.old_set);
   return content;
 }
 
@@ -76,7 +76,7 @@ TEST(PlannerProperty, EveryPlanReachesTheDesiredContentAndLeavesNoTemporary) {
     std::optional<SetContent> before;
     if (Below(random, 4) != 0) before = Before(c);
     if (before.has_value()) kernel.Put(*before);
-    const MemberSet desired(c.new_set);
+    const ir::AddressSet& desired = c.new_set;
     const Target target{kName, IpFamily::kV4, 65536, &desired};
     const SetPlan plan = Plan(target, Compare(before, target), Removals::kNow, "cali4t0");
     ASSERT_TRUE(kernel.Execute(plan.operations).ok());
@@ -104,7 +104,7 @@ TEST(PlannerProperty, NoStepShowsLessThanBothOrMoreThanEither) {
     FakeKernelSets kernel;
     kernel.Put(Before(c));
     kernel.Reference(kName);  // a rule looks all the time: the set may never go away
-    const MemberSet desired(c.new_set);
+    const ir::AddressSet& desired = c.new_set;
     const Target target{kName, IpFamily::kV4, 65536, &desired};
     const SetPlan plan = Plan(target, Compare(Before(c), target), Removals::kNow, "cali4t0");
     bool seen_new = false;
@@ -129,7 +129,7 @@ TEST(PlannerProperty, AnInterruptedPlanIsFinishedByTheNext) {
     const Case c = RandomCase(random);
     FakeKernelSets kernel;
     kernel.Put(Before(c));
-    const MemberSet desired(c.new_set);
+    const ir::AddressSet& desired = c.new_set;
     const Target target{kName, IpFamily::kV4, 65536, &desired};
     const SetPlan plan = Plan(target, Compare(Before(c), target), Removals::kNow, "cali4t0");
     kernel.FailStep(1 + Below(random, 20), absl::UnavailableError("interrupted"));

@@ -25,8 +25,7 @@ constexpr std::uint32_t kMax = 1048576;
 
 SetPlan PlanFor(const ir::AddressSet& desired, const std::optional<SetContent>& actual,
                 Removals removals = Removals::kNow, std::uint32_t max = kMax) {
-  const MemberSet members(desired);
-  const Target target{"cali40s:a", IpFamily::kV4, max, &members};
+  const Target target{"cali40s:a", IpFamily::kV4, max, &desired};
   return Plan(target, Compare(actual, target), removals, "cali4t0");
 }
 
@@ -132,17 +131,17 @@ TEST(Planner, SwapsWhenOldAndNewMembersDoNotFitTogether) {
 }
 
 TEST(Planner, DividesPrefixLengthZeroInBothFamilies) {
-  EXPECT_EQ(KernelMembers(MemberSet(NetSet({"0.0.0.0/0", "10.0.0.1"}))),
+  EXPECT_EQ(KernelMembers(NetSet({"0.0.0.0/0", "10.0.0.1"})),
             Nets({"0.0.0.0/1", "10.0.0.1", "128.0.0.0/1"}));
-  EXPECT_EQ(KernelMembers(MemberSet(NetSet({"::/0"}))), Nets({"::/1", "8000::/1"}));
+  EXPECT_EQ(KernelMembers(NetSet({"::/0"})), Nets({"::/1", "8000::/1"}));
 }
 
 TEST(Planner, KeepsAHalfThatIsAlsoThereInItsOwnRight) {
-  EXPECT_EQ(KernelMembers(MemberSet(NetSet({"0.0.0.0/0", "128.0.0.0/1"}))),
+  EXPECT_EQ(KernelMembers(NetSet({"0.0.0.0/0", "128.0.0.0/1"})),
             Nets({"0.0.0.0/1", "128.0.0.0/1"}));
-  EXPECT_EQ(KernelMembers(MemberSet(NetSet({"128.0.0.0/1"}))), Nets({"128.0.0.0/1"}));
-  EXPECT_TRUE(IsWanted(MemberSet(NetSet({"0.0.0.0/0"})), felix::testing::Net("128.0.0.0/1")));
-  EXPECT_FALSE(IsWanted(MemberSet(NetSet({"0.0.0.0/1"})), felix::testing::Net("128.0.0.0/1")));
+  EXPECT_EQ(KernelMembers(NetSet({"128.0.0.0/1"})), Nets({"128.0.0.0/1"}));
+  EXPECT_TRUE(IsWanted(NetSet({"0.0.0.0/0"}), felix::testing::Net("128.0.0.0/1")));
+  EXPECT_FALSE(IsWanted(NetSet({"0.0.0.0/1"}), felix::testing::Net("128.0.0.0/1")));
 }
 
 TEST(Planner, GivesEverySetBucketsForItsMembers) {

@@ -68,7 +68,7 @@ void ExpectKernelHolds(const FakeKernelSets& kernel, const ir::DesiredState& sta
     const std::string name = KernelSetName(key);
     names.push_back(name);
     ASSERT_TRUE(kernel.Exists(name)) << name;
-    const auto members = KernelMembers(MemberSet(set));
+    const auto members = KernelMembers(set);
     EXPECT_EQ(kernel.Members(name), std::set<ir::SetMember>(members.begin(), members.end()))
         << name;
   }

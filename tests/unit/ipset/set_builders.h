@@ -11,7 +11,6 @@
 #include "compiler/ir/address_set.h"
 #include "compiler/ir/desired_state.h"
 #include "ipset/kernel_sets.h"
-#include "ipset/member_set.h"
 #include "ipset/registry.h"
 #include "model/address.h"
 #include "model/port.h"

@@ -133,6 +133,25 @@ TEST(PackedMap, WalksInTheOrderOfTheKeys) {
   EXPECT_EQ(endpoints.begin()->first, ids[1]) << "a walk knows of keys that went";
 }
 
+TEST(PackedMap, KnowsAKeyByOneNumberAsLongAsItIsThere) {
+  PackedMap<ProfileId, Profile> profiles;
+  Profile profile;
+  profiles.Reserve(2);
+  const auto a = profiles.Assign({"a"}, &profile).number;
+  const auto b = profiles.Assign({"b"}, &profile).number;
+  EXPECT_NE(a, b);
+  profile.labels_to_apply = {{"x", "1"}};
+  EXPECT_EQ(profiles.Assign({"a"}, &profile).number, a);
+  EXPECT_EQ(profiles.Assign({"a"}, &profile).number, a);
+  EXPECT_EQ(profiles.NumberOf({"b"}), b);
+  EXPECT_EQ(profiles.KeyAt(a), ProfileId{"a"});
+  EXPECT_EQ(profiles.Assign({"a"}, nullptr).number, a);
+  EXPECT_EQ(profiles.Assign({"c"}, &profile).number, a) << "numbers are given out again";
+  EXPECT_EQ(profiles.KeyAt(a), ProfileId{"c"});
+  EXPECT_EQ(profiles.at({"b"}), Profile{});
+  EXPECT_DEATH(static_cast<void>(profiles.NumberOf({"a"})), "key that is gone");
+}
+
 TEST(PackedMap, ACopyIsOfItsOwn) {
   PackedMap<ProfileId, Profile> profiles;
   const Profile profile;
