@@ -104,6 +104,7 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
     ir::Chain chain;
     if (const auto* policy = std::get_if<model::PolicyId>(&owner)) {
       const std::optional<model::Policy> value = lookup_.policy(*policy);
+      if (!value.has_value() && !rendered.sets.empty()) return;
       FELIX_CHECK(value.has_value(), "a policy is in force that does not exist");
       chain = RenderPolicy(*policy, value->tier, direction,
                            direction == Direction::kIngress ? value->ingress : value->egress,
@@ -126,6 +127,15 @@ void ActiveRules::RenderRules(const OwnerKey& key, Rendered& rendered) {
   for (std::size_t i = 0; i < sets.size(); ++i) {
     for (const SetMembers::SetNumber set : sets[i]) members_.Undemand(contexts_[i].family, set);
   }
+}
+
+bool ActiveRules::IsOutdated(const Shape& shape) const {
+  for (const TierInForce& tier : shape.tiers) {
+    for (const model::PolicyId& policy : tier.policies) {
+      if (!lookup_.policy(policy).has_value()) return true;
+    }
+  }
+  return false;
 }
 
 void ActiveRules::FlushRules(const OwnerKey& key) {

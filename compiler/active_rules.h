@@ -39,6 +39,9 @@ class ActiveRules {
   // One more or one less endpoint uses the shape. Cheap; chains follow with Flush.
   void AcquireShape(const Shape& shape);
   void ReleaseShape(const Shape& shape);
+  // Whether the shape names a policy that is not in force any more. Such a shape may be kept until
+  // nothing in the kernel leads to it; meanwhile the policy's rules stay as they were.
+  [[nodiscard]] bool IsOutdated(const Shape& shape) const;
 
   // The rules of this policy or profile changed, if anybody here uses them.
   void MarkPolicy(const model::PolicyId& id);

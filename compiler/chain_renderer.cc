@@ -97,11 +97,13 @@ void RenderProfiles(const Shape& shape, const RenderContext& context, ir::Chain&
 void RenderEnd(ShapeKind kind, const RenderContext& context, ir::Chain& chain) {
   switch (kind) {
     case ShapeKind::kWorkload:
+    case ShapeKind::kSharedWorkload:
     case ShapeKind::kHost:
     case ShapeKind::kHostTranslated:
       chain.rules.push_back(When().Then(DenyIn(context)).Because("no policy or profile accepted"));
       return;
     case ShapeKind::kForward:
+    case ShapeKind::kWorkloadForward:
       if (IsPlanted(Fault::kForwardSilenceDenies)) {
         chain.rules.push_back(When().Then(ir::Drop{}).Because("no policy allows to forward"));
         return;
@@ -148,7 +150,7 @@ ir::Chain RenderShape(const Shape& shape, const RenderContext& of_family) {
   context.table = TableOf(shape.kind);
   const Marks& marks = context.marks;
   ir::Chain chain;
-  if (shape.kind == ShapeKind::kWorkload || IsPlanted(Fault::kHostEncapsulationDropped)) {
+  if (IsOfWorkload(shape.kind) || IsPlanted(Fault::kHostEncapsulationDropped)) {
     chain.rules.push_back(
         When(BitsSet(marks.exempt)).Then(ir::Return{}).Because("established or exempt"));
     if (shape.direction == Direction::kEgress && !IsPlanted(Fault::kEncapsulationAllowed))
@@ -179,24 +181,28 @@ ir::Chain RenderEndpoint(const model::WorkloadEndpoint& endpoint, Direction dire
     return chain;
   }
   const ir::Action to_shape = ir::Goto{shape_chain};
-  if (direction == Direction::kIngress) {
+  // Where elements tell containers, they tell them by address on both sides.
+  const bool shared = context.options.chain_layout == ChainLayout::kShared;
+  const bool ingress = direction == Direction::kIngress;
+  if (ingress && !shared) {
     chain.rules.push_back(When().Then(to_shape).Because("policy of the endpoint"));
     return chain;
   }
   const auto own = [&](const model::Cidr& net) {
     if (net.family() != context.family) return;
-    chain.rules.push_back(When(ir::AddressMatch{.side = ir::Side::kSource, .net = net})
+    const auto side = ingress ? ir::Side::kDestination : ir::Side::kSource;
+    chain.rules.push_back(When(ir::AddressMatch{.side = side, .net = net})
                               .Then(to_shape)
                               .Because("address of the endpoint"));
   };
   for (const model::IpAddress& address : endpoint.addresses) own(model::Cidr::Host(address));
   for (const model::Cidr& net : endpoint.allow_spoofed_source_prefixes) own(net);
-  if (context.family == model::IpFamily::kV6) {
+  if (context.family == model::IpFamily::kV6 && !shared) {
     chain.rules.push_back(
         When(BitsSet(context.marks.scratch)).Then(ir::Return{}).Because("neighbour discovery"));
   }
   if (IsPlanted(Fault::kSourceCheckMissing)) return {{When().Then(to_shape).Because("any source")}};
-  chain.rules.push_back(When().Then(ir::Drop{}).Because("source address of somebody else"));
+  chain.rules.push_back(When().Then(ir::Drop{}).Because("address of somebody else"));
   return chain;
 }
 

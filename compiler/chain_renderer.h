@@ -66,6 +66,15 @@ struct HostTraits {
 [[nodiscard]] absl::btree_map<ir::HookKey, std::vector<ir::Rule>> RenderHooks(
     const RenderContext& context);
 
+// What stands in the mangle table before the containers' policies with ChainLayout=Shared: all
+// traffic from and to containers is judged there, and the filter table believes the accept mark.
+// An element of a set tells whose packet it is; what no element tells goes to the dispatch trees.
+[[nodiscard]] absl::btree_map<std::string, ir::Chain> RenderSharedChains(
+    const RenderContext& context, const HostTraits& host = {});
+// Where the mangle table cannot refuse, the filter table does: but only what passes there, which
+// is what the mark `known` says. For the head of what takes packets that no element tells.
+void PrependRefusable(const RenderContext& context, ir::Chain& chain);
+
 // The configured interface prefixes, sorted, without those that another one covers.
 [[nodiscard]] std::vector<std::string> WorkloadPrefixes(const Options& options);
 [[nodiscard]] bool IsWorkloadInterface(std::string_view name, const Options& options);

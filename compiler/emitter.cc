@@ -72,6 +72,47 @@ void Emitter::SetLocalAddresses(const std::string& interface_name,
   staged_addresses_.insert_or_assign(interface_name, std::move(addresses));
 }
 
+void Emitter::SetMarkMap(const ir::SetKey& key, std::uint32_t mask) {
+  new_maps_[key].mask = mask;
+}
+
+void Emitter::SetMark(const ir::SetKey& key, const ir::LocalAddress& address,
+                      std::optional<std::uint32_t> value) {
+  ++stats_.emitter.updates_in;
+  staged_marks_[key].insert_or_assign(address, value);
+}
+
+void Emitter::FlushMarks(ir::DesiredDelta& delta) {
+  for (auto& [key, staged] : staged_marks_) {
+    const auto fresh = new_maps_.find(key);
+    if (fresh != new_maps_.end()) {
+      for (const auto& [address, value] : staged) {
+        if (value.has_value()) fresh->second.values.insert_or_assign(address, *value);
+      }
+      stats_.emitter.emitted += staged.size();
+      continue;
+    }
+    const ir::MarkMap& before = emitted_.mark_maps.at(key);
+    ir::MarkChange change;
+    for (const auto& [address, value] : staged) {
+      const auto known = before.values.find(address);
+      const bool was_there = known != before.values.end();
+      if (value.has_value() ? was_there && known->second == *value : !was_there) {
+        ++stats_.emitter.suppressed;
+      } else if (value.has_value()) {
+        change.set.emplace_back(address, *value);
+      } else {
+        change.removed.push_back(address);
+      }
+    }
+    stats_.emitter.emitted += change.set.size() + change.removed.size();
+    if (change != ir::MarkChange{}) delta.changed_mark_maps.emplace(key, std::move(change));
+  }
+  staged_marks_.clear();
+  for (auto& [key, map] : new_maps_) delta.new_mark_maps.emplace(key, std::move(map));
+  new_maps_.clear();
+}
+
 void Emitter::FlushLocalAddresses(ir::DesiredDelta& delta) {
   for (const auto& [interface_name, addresses] : staged_addresses_) {
     const auto& emitted = emitted_.local_addresses;
@@ -119,6 +160,7 @@ void Emitter::Flush(ir::DesiredDelta& delta) {
   }
   staged_hooks_.clear();
   FlushLocalAddresses(delta);
+  FlushMarks(delta);
 }
 
 }  // namespace felix::compiler

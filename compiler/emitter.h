@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
@@ -28,6 +30,11 @@ class Emitter {
   // All addresses of that interface.
   void SetLocalAddresses(const std::string& interface_name,
                          absl::btree_set<ir::LocalAddress> addresses);
+  // There is such a map, without values at first.
+  void SetMarkMap(const ir::SetKey& key, std::uint32_t mask);
+  // The value of an address in a map that there is; nothing: it has none.
+  void SetMark(const ir::SetKey& key, const ir::LocalAddress& address,
+               std::optional<std::uint32_t> value);
   void SetHook(const ir::HookKey& key, std::vector<ir::Rule> rules);
   void RemoveHook(const ir::HookKey& key);
 
@@ -40,6 +47,7 @@ class Emitter {
   void Stage(const ir::ChainKey& key, std::optional<ir::Chain> chain);
 
   void FlushLocalAddresses(ir::DesiredDelta& delta);
+  void FlushMarks(ir::DesiredDelta& delta);
   [[nodiscard]] ir::Chain CurrentChain(const ir::ChainKey& key) const;
 
   const ir::DesiredState& emitted_;
@@ -49,6 +57,9 @@ class Emitter {
   absl::btree_map<ir::ChainKey, std::optional<ir::Chain>> staged_;
   absl::btree_map<ir::HookKey, std::optional<std::vector<ir::Rule>>> staged_hooks_;
   absl::btree_map<std::string, absl::btree_set<ir::LocalAddress>> staged_addresses_;
+  absl::btree_map<ir::SetKey, ir::MarkMap> new_maps_;
+  absl::btree_map<ir::SetKey, absl::btree_map<ir::LocalAddress, std::optional<std::uint32_t>>>
+      staged_marks_;
 };
 
 }  // namespace felix::compiler

@@ -10,6 +10,7 @@
 
 #include "compiler/active_rules.h"
 #include "compiler/chain_renderer.h"
+#include "compiler/container_chains.h"
 #include "compiler/emitter.h"
 #include "compiler/fault.h"
 #include "compiler/host_endpoints.h"
@@ -18,6 +19,7 @@
 #include "compiler/policy_resolver.h"
 #include "compiler/pools.h"
 #include "compiler/set_members.h"
+#include "compiler/shared_layout.h"
 #include "compiler/things.h"
 #include "compiler/validation.h"
 #include "model/base/overloaded.h"
@@ -45,13 +47,20 @@ class Graph::Wiring {
         resolver_(stats),
         emitter_(emitted_, stats),
         rules_(contexts_, MakeLookup(), members_, emitter_, stats),
-        endpoints_(contexts_, resolver_, rules_, emitter_, stats),
+        layout_(MakeLayout()),
+        endpoints_(contexts_, resolver_, *layout_, emitter_, stats),
         hosts_(contexts_, resolver_, rules_, emitter_, stats),
         pools_(contexts_, stats) {
     for (const RenderContext& context : contexts_) {
       for (auto& [name, chain] : RenderStaticChains(context)) {
         emitter_.SetChain({.family = context.family, .table = ir::Table::kFilter, .name = name},
                           "static", chain);
+      }
+      if (shared_ != nullptr) {
+        for (auto& [name, chain] : RenderSharedChains(context)) {
+          emitter_.SetChain({.family = context.family, .table = ir::Table::kMangle, .name = name},
+                            "static", chain);
+        }
       }
       for (auto& [key, rules] : RenderHooks(context)) emitter_.SetHook(key, rules);
     }
@@ -114,6 +123,7 @@ class Graph::Wiring {
   }
 
   [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] SharedLayout* shared_layout() const { return shared_; }
   [[nodiscard]] ir::DesiredState& emitted() { return emitted_; }
 
   [[nodiscard]] std::vector<Unused> unused() const {
@@ -133,13 +143,24 @@ class Graph::Wiring {
 
  private:
   std::vector<RenderContext> MakeContexts() {
-    const Marks marks = Marks::FromMask(options_.mark_mask);
+    const Marks marks = Marks::FromMask(options_.mark_mask, options_.chain_layout);
     std::vector<RenderContext> contexts;
     for (const model::IpFamily family : model::kIpFamilies) {
       if (family == model::IpFamily::kV6 && !options_.ipv6_support) continue;
       contexts.push_back({.options = options_, .marks = marks, .family = family});
     }
     return contexts;
+  }
+
+  // The seam between the layouts.
+  std::unique_ptr<EndpointLayout> MakeLayout() {
+    if (options_.chain_layout == ChainLayout::kPerContainer) {
+      return std::make_unique<ContainerChains>(ShapeKind::kWorkload, contexts_, rules_, emitter_,
+                                               stats_);
+    }
+    auto shared = std::make_unique<SharedLayout>(contexts_, rules_, emitter_, stats_);
+    shared_ = shared.get();
+    return shared;
   }
 
   ActiveRules::Lookup MakeLookup() {
@@ -215,6 +236,7 @@ class Graph::Wiring {
       if (stand_in.has_value()) policy = &(stand_ins_[id] = *std::move(stand_in));
     }
     resolver_.SetPolicy(id, policy);
+    if (policy == nullptr && shared_ != nullptr) shared_->NotePolicyGone();
     rules_.MarkPolicy(id);
   }
 
@@ -257,6 +279,8 @@ class Graph::Wiring {
   PolicyResolver resolver_;
   Emitter emitter_;
   ActiveRules rules_;
+  SharedLayout* shared_ = nullptr;  // the layout, if it is of that kind
+  std::unique_ptr<EndpointLayout> layout_;
   LocalEndpoints endpoints_;
   HostEndpoints hosts_;
   Pools pools_;
@@ -297,11 +321,62 @@ void Graph::SetOptions(Options options) {
   if (options == wiring_->options()) return;
   ++stats_.rebuilds;
   if (!superseded_.has_value()) superseded_ = std::move(wiring_->emitted());
+  // Elements in the kernel bear numbers that go on meaning what they mean.
+  std::array<NumbersByChain, 2> numbers;
+  if (const SharedLayout* shared = wiring_->shared_layout(); shared != nullptr) {
+    for (const Direction direction : kDirections) {
+      numbers[Index(direction)] = shared->numbers(direction).ByChain();
+    }
+  }
   wiring_ = std::make_unique<Wiring>(std::move(options), store_, stats_);
+  AdoptShapeNumbers(numbers);
   store_.ForEach([this](const model::Update& update) {
     const auto* endpoint = std::get_if<model::WorkloadEndpointId>(&update.key);
     wiring_->OnUpdate(update, endpoint == nullptr ? 0 : store_.endpoints().NumberOf(*endpoint));
   });
+}
+
+void Graph::AdoptShapeNumbers(const std::array<NumbersByChain, 2>& by_direction) {
+  SharedLayout* shared = wiring_->shared_layout();
+  if (shared != nullptr) shared->Adopt(by_direction);
+}
+
+bool Graph::OnApplied() {
+  SharedLayout* shared = wiring_->shared_layout();
+  return shared != nullptr && shared->OnApplied();
+}
+
+void Graph::DropIdleShapes() {
+  SharedLayout* shared = wiring_->shared_layout();
+  if (shared != nullptr) shared->DropIdle();
+}
+
+bool Graph::has_idle_shapes() const {
+  const SharedLayout* shared = wiring_->shared_layout();
+  return shared != nullptr && std::any_of(kDirections.begin(), kDirections.end(), [&](auto way) {
+           return shared->numbers(way).idle() > 0;
+         });
+}
+
+const std::map<std::uint32_t, Shape>& Graph::shapes_by_number(Direction direction) const {
+  static const std::map<std::uint32_t, Shape> kNone;
+  const SharedLayout* shared = wiring_->shared_layout();
+  return shared == nullptr ? kNone : shared->numbers(direction).shapes();
+}
+
+LayoutReport Graph::layout_report() const {
+  LayoutReport report;
+  const SharedLayout* shared = wiring_->shared_layout();
+  if (shared == nullptr) return report;
+  for (const Direction direction : kDirections) {
+    const ShapeNumbers& numbers = shared->numbers(direction);
+    report.shapes[Index(direction)] = numbers.shapes().size();
+    report.idle_shapes[Index(direction)] = numbers.idle();
+    report.most_shapes = numbers.count();
+  }
+  report.without_number.assign(shared->without_number().begin(), shared->without_number().end());
+  report.with_own_chains = shared->with_own_chains();
+  return report;
 }
 
 const Options& Graph::options() const {

@@ -101,6 +101,8 @@ HostPolicies HostEndpoints::PoliciesOf(const model::HostEndpointId& id) const {
   for (const auto& [kind, direction] : kHostShapes) {
     const bool in_vain = kind == ShapeKind::kUntracked && local.endpoint.IsWildcard();
     if (in_vain && !IsPlanted(Fault::kWildcardUntracked)) continue;
+    const bool shared = contexts_.front().options.chain_layout == ChainLayout::kShared;
+    if (kind == ShapeKind::kWorkloadForward && !shared) continue;
     Shape shape{.kind = kind,
                 .direction = direction,
                 .tiers = resolver_.Resolve(local.labels, direction, LayerOf(kind)),
@@ -158,6 +160,12 @@ void HostEndpoints::Emit(const HostLayout& layout) {
     for (auto& [name, chain] : RenderStaticChains(context, TraitsOf(layout))) {
       emitter_.SetChain({.family = context.family, .table = ir::Table::kFilter, .name = name},
                         "static", std::move(chain));
+    }
+    if (context.options.chain_layout == ChainLayout::kShared) {
+      for (auto& [name, chain] : RenderSharedChains(context, TraitsOf(layout))) {
+        emitter_.SetChain({.family = context.family, .table = ir::Table::kMangle, .name = name},
+                          "static", std::move(chain));
+      }
     }
     if (layout.empty()) {
       emitter_.RemoveChain({.family = context.family,

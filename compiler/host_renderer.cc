@@ -33,13 +33,16 @@ class Renderer {
     const bool pre_dnat = AnyHas(layout_, ShapeKind::kPreDnat, Direction::kIngress);
     RenderRoots(ShapeKind::kHost);
     RenderRoots(ShapeKind::kForward);
+    const bool shared = context_.options.chain_layout == ChainLayout::kShared;
+    if (shared) RenderRoots(ShapeKind::kWorkloadForward);
     Hook(Table::kFilter, ir::BaseChain::kOutput, kOutputChain);
     RenderDirection(ShapeKind::kHostTranslated, Direction::kEgress);
     RenderPostrouting();
     if (untracked_in) RenderRaw(Direction::kIngress);
     if (untracked_out) RenderRaw(Direction::kEgress);
     if (untracked_in || pre_dnat) RenderPrerouting(untracked_in, pre_dnat);
-    RenderVerdicts(Table::kMangle);
+    // They are there already.
+    if (!shared) RenderVerdicts(Table::kMangle);
     if (untracked_in || untracked_out) RenderVerdicts(Table::kRaw);
     return std::move(state_);
   }
@@ -145,8 +148,8 @@ class Renderer {
   }
 
   std::string ChainName(ShapeKind kind, std::string_view interface, Direction direction) const {
-    return kind == ShapeKind::kForward ? HostForwardChainName(interface, direction)
-                                       : HostChainName(interface, direction);
+    return IsOfForwarding(kind) ? HostForwardChainName(interface, direction)
+                                : HostChainName(interface, direction);
   }
 
   void RenderForwarding(const HostPolicies& policies, const Shape* shape,
@@ -164,10 +167,10 @@ class Renderer {
   bool RenderInterface(std::string_view interface, const HostPolicies& policies, ShapeKind kind,
                        Direction direction) {
     const Shape* shape = policies.Find(kind, direction);
-    if (shape == nullptr && kind != ShapeKind::kForward) return false;
+    if (shape == nullptr && !IsOfForwarding(kind)) return false;
     const Table table = TableOf(kind);
     std::vector<ir::Rule>& rules = Chain(table, ChainName(kind, interface, direction));
-    if (kind == ShapeKind::kForward) {
+    if (IsOfForwarding(kind)) {
       RenderForwarding(policies, shape, rules);
       return true;
     }
@@ -186,9 +189,9 @@ class Renderer {
   // The root and all chains that it leads to.
   void RenderDirection(ShapeKind kind, Direction direction) {
     const Table table = TableOf(kind);
-    if (kind != ShapeKind::kForward) RenderFailsafe(table, direction);
-    const std::string root = kind == ShapeKind::kForward ? HostForwardDispatchChainName(direction)
-                                                         : HostDispatchChainName(direction);
+    if (!IsOfForwarding(kind)) RenderFailsafe(table, direction);
+    const std::string root = IsOfForwarding(kind) ? HostForwardDispatchChainName(direction)
+                                                  : HostDispatchChainName(direction);
     const bool comes_in = (direction == Direction::kIngress) != IsPlanted(Fault::kHostWaysSwapped);
     const auto way = comes_in ? ir::InterfaceMatch::Way::kIn : ir::InterfaceMatch::Way::kOut;
     const bool has_rest = layout_.wildcard.has_value() &&

@@ -18,7 +18,7 @@ namespace felix::compiler {
 
 // The lists that a host endpoint may have. Ingress goes from the network to the host, or is
 // forwarded from that network; egress is the other way.
-inline constexpr std::array<std::pair<ShapeKind, Direction>, 8> kHostShapes = {{
+inline constexpr std::array<std::pair<ShapeKind, Direction>, 10> kHostShapes = {{
     {ShapeKind::kUntracked, Direction::kIngress},
     {ShapeKind::kUntracked, Direction::kEgress},
     {ShapeKind::kPreDnat, Direction::kIngress},
@@ -27,6 +27,9 @@ inline constexpr std::array<std::pair<ShapeKind, Direction>, 8> kHostShapes = {{
     {ShapeKind::kHostTranslated, Direction::kEgress},
     {ShapeKind::kForward, Direction::kIngress},
     {ShapeKind::kForward, Direction::kEgress},
+    // Only with ChainLayout=Shared.
+    {ShapeKind::kWorkloadForward, Direction::kIngress},
+    {ShapeKind::kWorkloadForward, Direction::kEgress},
 }};
 
 // What a host endpoint asks of the traffic of its interface. Of the three kinds of list that other

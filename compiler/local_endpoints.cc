@@ -7,26 +7,14 @@
 #include "compiler/fault.h"
 
 namespace felix::compiler {
-namespace {
-
-constexpr std::array<Direction, 2> kDirections = {Direction::kIngress, Direction::kEgress};
-
-std::size_t Index(Direction direction) {
-  return direction == Direction::kIngress ? 0 : 1;
-}
-
-}  // namespace
 
 LocalEndpoints::LocalEndpoints(std::vector<RenderContext> contexts, PolicyResolver& resolver,
-                               ActiveRules& rules, Emitter& emitter, Stats& stats)
+                               EndpointLayout& layout, Emitter& emitter, Stats& stats)
     : contexts_(std::move(contexts)),
       resolver_(resolver),
-      rules_(rules),
+      layout_(layout),
       emitter_(emitter),
-      stats_(stats) {
-  // The roots exist before the first container: an unknown interface is dropped from the start.
-  for (const Direction direction : kDirections) FlushDispatch(direction, {""});
-}
+      stats_(stats) {}
 
 void LocalEndpoints::Set(const model::WorkloadEndpointId& id,
                          const model::WorkloadEndpoint& endpoint,
@@ -57,11 +45,11 @@ void LocalEndpoints::Remove(const model::WorkloadEndpointId& id) {
 }
 
 // An endpoint that is down has no shape: its chains drop, whatever policy says.
-std::optional<LocalEndpoints::Shapes> LocalEndpoints::ShapesOf(const Local& local) const {
+std::optional<ContainerShapes> LocalEndpoints::ShapesOf(const Local& local) const {
   if (!local.endpoint.admin_up && !IsPlanted(Fault::kAdminDownIgnored)) return std::nullopt;
-  Shapes shapes;
+  ContainerShapes shapes;
   for (const Direction direction : kDirections) {
-    shapes[Index(direction)] = {.kind = ShapeKind::kWorkload,
+    shapes[Index(direction)] = {.kind = layout_.shape_kind(),
                                 .direction = direction,
                                 .tiers = resolver_.Resolve(local.labels, direction),
                                 .profiles = local.endpoint.profiles};
@@ -83,78 +71,24 @@ void LocalEndpoints::EmitAddresses(const std::string& interface_name,
 
 void LocalEndpoints::FlushInterface(const std::string& interface_name) {
   const auto claim = claims_.find(interface_name);
-  const bool wanted = claim != claims_.end();
-  std::optional<Shapes> shapes;
-  if (wanted) {
+  if (claim != claims_.end()) {
     const bool last = IsPlanted(Fault::kInterfaceGoesToLastClaim);
     const Local& local = endpoints_.at(last ? *claim->second.rbegin() : *claim->second.begin());
     EmitAddresses(interface_name, &local.endpoint);
-    shapes = ShapesOf(local);
-    for (const Direction direction : kDirections) {
-      std::string shape_chain;
-      if (shapes.has_value()) {
-        rules_.AcquireShape((*shapes)[Index(direction)]);
-        shape_chain = (*shapes)[Index(direction)].ChainName();
-      }
-      for (const RenderContext& context : contexts_) {
-        emitter_.SetChain({.family = context.family,
-                           .table = ir::Table::kFilter,
-                           .name = EndpointChainName(interface_name, direction)},
-                          interface_name,
-                          RenderEndpoint(local.endpoint, direction, shape_chain, context));
-      }
-    }
+    const std::optional<ContainerShapes> shapes = ShapesOf(local);
+    layout_.Set(interface_name, local.endpoint, shapes.has_value() ? &*shapes : nullptr);
+    rendered_.insert(interface_name);
     ++stats_.local_endpoints.recomputed;
     ++stats_.local_endpoints.emitted;
-  }
-  // Old shapes go after the new ones came, so that one that stays is not rendered anew.
-  const auto rendered = rendered_.find(interface_name);
-  if (rendered != rendered_.end() && rendered->second.has_value() &&
-      !IsPlanted(Fault::kShapeNeverReleased)) {
-    for (const Shape& shape : *rendered->second) rules_.ReleaseShape(shape);
-  }
-  if (wanted) {
-    rendered_.insert_or_assign(interface_name, std::move(shapes));
-    dispatch_.Add(interface_name);
     return;
   }
-  if (rendered == rendered_.end()) {
+  if (rendered_.erase(interface_name) == 0) {
     ++stats_.local_endpoints.suppressed;
     return;
   }
   ++stats_.local_endpoints.emitted;
   EmitAddresses(interface_name, nullptr);
-  rendered_.erase(rendered);
-  dispatch_.Remove(interface_name);
-  for (const Direction direction : kDirections) {
-    for (const RenderContext& context : contexts_) {
-      emitter_.RemoveChain({.family = context.family,
-                            .table = ir::Table::kFilter,
-                            .name = EndpointChainName(interface_name, direction)},
-                           interface_name);
-    }
-  }
-}
-
-void LocalEndpoints::FlushDispatch(Direction direction, const absl::btree_set<std::string>& dirty) {
-  for (const std::string& prefix : dirty) {
-    const std::string name =
-        prefix.empty() ? DispatchChainName(direction) : DispatchSubtreeName(direction, prefix);
-    const std::string owner = "dispatch " + prefix;
-    const bool wanted = dispatch_.HasNode(prefix);
-    DispatchTree::Node node;
-    if (wanted) node = dispatch_.NodeAt(prefix);
-    for (const RenderContext& context : contexts_) {
-      const ir::ChainKey key{.family = context.family, .table = ir::Table::kFilter, .name = name};
-      if (wanted) {
-        emitter_.SetChain(key, owner,
-                          RenderDispatch(direction, node.names, node.subtrees, context));
-      } else {
-        emitter_.RemoveChain(key, owner);
-      }
-    }
-    ++stats_.dispatch_rendered;
-  }
+  layout_.Remove(interface_name);
 }
 
 void LocalEndpoints::Flush(const absl::btree_set<ClassId>& dirty_classes) {
@@ -167,8 +101,7 @@ void LocalEndpoints::Flush(const absl::btree_set<ClassId>& dirty_classes) {
   }
   for (const std::string& interface_name : dirty_interfaces_) FlushInterface(interface_name);
   dirty_interfaces_.clear();
-  const absl::btree_set<std::string> dirty = dispatch_.TakeDirty();
-  for (const Direction direction : kDirections) FlushDispatch(direction, dirty);
+  layout_.Flush();
 }
 
 std::vector<std::pair<model::WorkloadEndpointId, model::WorkloadEndpointId>>

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "compiler/options.h"
 #include "model/base/check.h"
 
 namespace felix::compiler {
@@ -18,18 +19,58 @@ struct Marks {
   // is neighbour discovery, which need not come from an address of the endpoint.
   std::uint32_t scratch = 0;
 
-  static constexpr int kBits = 4;
+  // Only with ChainLayout=Shared, else zero.
+  std::uint32_t refused = 0;  // denied in the mangle table; the filter table refuses it
+  std::uint32_t known = 0;    // address and interface belong together: the shape's number counts
+  std::uint32_t shape = 0;    // all other bits of the mask: the number of a shape
+
+  static constexpr int BitsNeeded(ChainLayout layout) {
+    return layout == ChainLayout::kShared ? 7 : 4;
+  }
 
   [[nodiscard]] std::uint32_t verdict() const { return accept | pass; }
-  [[nodiscard]] std::uint32_t all() const { return accept | pass | exempt | scratch; }
-
-  static Marks FromMask(std::uint32_t mask) {
-    FELIX_CHECK(std::popcount(mask) >= kBits, "the mark mask has too few bits");
-    Marks marks;
-    for (std::uint32_t* bit : {&marks.accept, &marks.pass, &marks.exempt, &marks.scratch}) {
-      *bit = mask & (~mask + 1);  // lowest set bit
-      mask &= mask - 1;
+  [[nodiscard]] std::uint32_t all() const {
+    return accept | pass | exempt | scratch | refused | known | shape;
+  }
+  // What an element of a set tells of a packet.
+  [[nodiscard]] std::uint32_t element() const { return known | shape; }
+  // How many shapes of one direction can have a number.
+  [[nodiscard]] std::uint32_t shape_count() const {
+    return shape == 0 ? 0 : std::uint32_t{1} << static_cast<unsigned>(std::popcount(shape));
+  }
+  // The number, its lowest bit in the lowest bit of `shape`.
+  [[nodiscard]] std::uint32_t ShapeBits(std::uint32_t number) const {
+    std::uint32_t bits = 0;
+    for (std::uint32_t rest = shape; rest != 0; rest &= rest - 1, number >>= 1U) {
+      if ((number & 1U) != 0) bits |= rest & (~rest + 1);
     }
+    return bits;
+  }
+
+  // The inverse.
+  [[nodiscard]] std::uint32_t ShapeNumber(std::uint32_t mark) const {
+    std::uint32_t number = 0;
+    std::uint32_t next = 1;
+    for (std::uint32_t rest = shape; rest != 0; rest &= rest - 1, next <<= 1U) {
+      if ((mark & rest & (~rest + 1)) != 0) number |= next;
+    }
+    return number;
+  }
+
+  static Marks FromMask(std::uint32_t mask, ChainLayout layout = ChainLayout::kPerContainer) {
+    FELIX_CHECK(std::popcount(mask) >= BitsNeeded(layout), "the mark mask has too few bits");
+    Marks marks;
+    const auto take = [&mask](std::uint32_t& bit) {
+      bit = mask & (~mask + 1);  // lowest set bit
+      mask &= mask - 1;
+    };
+    for (std::uint32_t* bit : {&marks.accept, &marks.pass, &marks.exempt, &marks.scratch}) {
+      take(*bit);
+    }
+    if (layout == ChainLayout::kPerContainer) return marks;
+    take(marks.refused);
+    take(marks.known);
+    marks.shape = mask;
     return marks;
   }
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/names.h"
 
+#include "fmt/format.h"
+
 #include "model/base/check.h"
 #include "model/base/hash.h"
 
@@ -38,6 +40,22 @@ std::string ShapeChainName(std::string_view shape_text, Direction direction) {
 
 std::string DispatchChainName(Direction direction) {
   return direction == Direction::kIngress ? "cali-to-wl-dispatch" : "cali-from-wl-dispatch";
+}
+
+std::string ElementChainName(Direction direction) {
+  return direction == Direction::kIngress ? "cali-to-wl" : "cali-from-wl";
+}
+
+std::string ShapeTreeName(Direction direction) {
+  return direction == Direction::kIngress ? "cali-to-shape" : "cali-from-shape";
+}
+
+std::string ShapeTreeName(Direction direction, int level, std::uint32_t first) {
+  return fmt::format("{}-{}-{:x}", ShapeTreeName(direction), level, first);
+}
+
+std::string ElementMapId(Direction direction) {
+  return direction == Direction::kIngress ? "e:to" : "e:from";
 }
 
 std::string HostChainName(std::string_view interface_name, Direction direction) {

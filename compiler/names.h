@@ -56,4 +56,15 @@ inline constexpr std::string_view kWorkloadIcmpV6Chain = "cali-wl-icmp6";
 inline constexpr std::string_view kAllowChain = "cali-allow";
 inline constexpr std::string_view kPassChain = "cali-pass";
 
+// Of ChainLayout=Shared, all in the mangle table.
+inline constexpr std::string_view kRefuseChain = "cali-refuse";
+// What every packet from, or to, a container passes: cali-from-wl, cali-to-wl.
+[[nodiscard]] std::string ElementChainName(Direction direction);
+// The root of the tree that leads to a shape by its number, and nodes below it: `level` bits of
+// the number are still to be asked for.
+[[nodiscard]] std::string ShapeTreeName(Direction direction);
+[[nodiscard]] std::string ShapeTreeName(Direction direction, int level, std::uint32_t first);
+// The ids of the maps from addresses at interfaces to shapes: e:from, e:to.
+[[nodiscard]] std::string ElementMapId(Direction direction);
+
 }  // namespace felix::compiler

@@ -13,6 +13,9 @@
 
 namespace felix::compiler {
 
+// How packets get from the kernel's chains to the policies of a container: by chains and rules of
+// its own, or by elements of a set that tell which shared chain is meant (shared_layout.h).
+enum class ChainLayout : std::uint8_t { kPerContainer, kShared };
 enum class AllowAction : std::uint8_t { kAccept, kReturn };
 enum class DenyAction : std::uint8_t { kDrop, kReject };
 enum class EndpointToHostAction : std::uint8_t { kDrop, kReturn, kAccept };
@@ -26,12 +29,14 @@ struct Options {
   std::string hostname;
   std::vector<std::string> interface_prefixes = {"cali"};
   bool ipv6_support = true;
+  ChainLayout chain_layout = ChainLayout::kPerContainer;
   InsertMode insert_mode = InsertMode::kInsert;
   AllowAction filter_allow_action = AllowAction::kAccept;
   DenyAction filter_deny_action = DenyAction::kDrop;
   EndpointToHostAction endpoint_to_host_action = EndpointToHostAction::kDrop;
   InvalidPolicyAction invalid_policy_action = InvalidPolicyAction::kIgnore;
-  std::uint32_t mark_mask = 0xffff0000;  // bits we may use; at least four are needed
+  // Bits we may use; at least Marks::BitsNeeded(chain_layout).
+  std::uint32_t mark_mask = 0xffff0000;
   bool disable_conntrack_invalid_check = false;
   bool allow_vxlan_from_workloads = false;
   bool allow_ipip_from_workloads = false;

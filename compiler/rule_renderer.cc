@@ -351,6 +351,10 @@ ir::Action DenyIn(const RenderContext& context) {
   if (may_refuse && context.options.filter_deny_action == DenyAction::kReject) {
     return ir::Reject{};
   }
+  if (context.marks.refused != 0 && context.table == ir::Table::kMangle &&
+      context.options.filter_deny_action == DenyAction::kReject) {
+    return ir::Goto{std::string(kRefuseChain)};
+  }
   return ir::Drop{};
 }
 

@@ -12,12 +12,14 @@ namespace {
 std::string_view Word(ShapeKind kind) {
   switch (kind) {
     case ShapeKind::kWorkload:
+    case ShapeKind::kSharedWorkload:
       return "";
     case ShapeKind::kHost:
       return "host ";
     case ShapeKind::kHostTranslated:
       return "translated ";
     case ShapeKind::kForward:
+    case ShapeKind::kWorkloadForward:
       return "forward ";
     case ShapeKind::kUntracked:
       return "untracked ";
@@ -31,17 +33,28 @@ std::string_view Word(ShapeKind kind) {
 
 ir::Table TableOf(ShapeKind kind) {
   if (kind == ShapeKind::kUntracked) return ir::Table::kRaw;
-  const bool mangle = kind == ShapeKind::kHostTranslated || kind == ShapeKind::kPreDnat;
+  const bool mangle = kind == ShapeKind::kHostTranslated || kind == ShapeKind::kPreDnat ||
+                      kind == ShapeKind::kSharedWorkload || kind == ShapeKind::kWorkloadForward;
   return mangle ? ir::Table::kMangle : ir::Table::kFilter;
+}
+
+bool IsOfWorkload(ShapeKind kind) {
+  return kind == ShapeKind::kWorkload || kind == ShapeKind::kSharedWorkload;
+}
+
+bool IsOfForwarding(ShapeKind kind) {
+  return kind == ShapeKind::kForward || kind == ShapeKind::kWorkloadForward;
 }
 
 PolicyLayer LayerOf(ShapeKind kind) {
   switch (kind) {
     case ShapeKind::kWorkload:
+    case ShapeKind::kSharedWorkload:
     case ShapeKind::kHost:
     case ShapeKind::kHostTranslated:
       break;
     case ShapeKind::kForward:
+    case ShapeKind::kWorkloadForward:
       return PolicyLayer::kForward;
     case ShapeKind::kUntracked:
       return PolicyLayer::kUntracked;
@@ -53,7 +66,7 @@ PolicyLayer LayerOf(ShapeKind kind) {
 
 bool HasProfiles(ShapeKind kind) {
   return LayerOf(kind) == PolicyLayer::kNormal ||
-         (kind == ShapeKind::kForward && IsPlanted(Fault::kForwardAsksProfiles));
+         (IsOfForwarding(kind) && IsPlanted(Fault::kForwardAsksProfiles));
 }
 
 std::string Shape::ToString() const {

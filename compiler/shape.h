@@ -30,8 +30,14 @@ enum class ShapeKind : std::uint8_t {
   kForward,         // filter: what the host forwards
   kUntracked,       // raw: before connection tracking
   kPreDnat,         // mangle: before translation; ingress only
+  // Only with ChainLayout=Shared, where all that containers forward is judged in one table.
+  kSharedWorkload,   // mangle: what a container receives or sends
+  kWorkloadForward,  // mangle: what the host forwards from or to a container
 };
 [[nodiscard]] ir::Table TableOf(ShapeKind kind);
+// A container's list, or a host's list about what it forwards.
+[[nodiscard]] bool IsOfWorkload(ShapeKind kind);
+[[nodiscard]] bool IsOfForwarding(ShapeKind kind);
 [[nodiscard]] PolicyLayer LayerOf(ShapeKind kind);
 // Whether the endpoint's profiles are asked after its policies.
 [[nodiscard]] bool HasProfiles(ShapeKind kind);

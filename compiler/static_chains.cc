@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 
 #include "compiler/chain_renderer.h"
+#include "compiler/entry_rules.h"
 #include "compiler/fault.h"
 #include "compiler/names.h"
 
@@ -11,65 +11,9 @@ namespace {
 
 using ir::When;
 
-ir::InterfaceMatch Workload(ir::InterfaceMatch::Way way, const std::string& prefix) {
-  return {.way = way, .name = prefix, .is_prefix = true};
-}
-
-ir::Rule ClearForeignMarks(const RenderContext& context) {
-  const std::uint32_t bits = IsPlanted(Fault::kForeignMarkBelieved) ? 0 : context.marks.all();
-  return When().Then(ir::SetMark{.value = 0, .mask = bits}).Because("foreign marks");
-}
-
-// Before the filter table only untracked and pre-DNAT policies accept; then the mark is theirs.
-ir::Rule ClearMarksBeforeForwarding(const RenderContext& context, const HostTraits& host) {
-  ir::Rule rule = ClearForeignMarks(context);
-  if (host.accepted_before_input && !IsPlanted(Fault::kAcceptedForgotten)) {
-    std::get<ir::SetMark>(rule.action).mask &= ~context.marks.accept;
-  }
-  return rule;
-}
-
-void RenderEstablished(const RenderContext& context, ir::Chain& chain) {
-  using ir::ConntrackMatch;
-  const std::uint32_t exempt = context.marks.exempt;
-  chain.rules.push_back(
-      When(ConntrackMatch{.states = ConntrackMatch::kEstablished | ConntrackMatch::kRelated})
-          .Then(IsPlanted(Fault::kEstablishedSkipsChecks)
-                    ? ir::Action(ir::Accept{})
-                    : ir::SetMark{.value = exempt, .mask = exempt})
-          .Because("established"));
-}
-
-// Marks what policy need not be asked for, and drops what conntrack cannot place. What is exempt
-// still passes the checks of interface, address and state of the endpoint: those come later.
-void RenderConntrack(const RenderContext& context, ir::Chain& chain) {
-  using ir::ConntrackMatch;
-  RenderEstablished(context, chain);
-  if (!context.options.disable_conntrack_invalid_check && !IsPlanted(Fault::kInvalidPasses)) {
-    chain.rules.push_back(When(ConntrackMatch{.states = ConntrackMatch::kInvalid})
-                              .Then(ir::Drop{})
-                              .Because("invalid in conntrack"));
-  }
-}
-
 ir::Action AllowOf(const Options& options) {
   if (options.filter_allow_action == AllowAction::kAccept) return ir::Accept{};
   return ir::Return{};
-}
-
-ir::MarkMatch Accepted(const RenderContext& context) {
-  return {.value = context.marks.accept, .mask = context.marks.accept};
-}
-
-// Whatever an earlier table accepted need not ask the list of the interface it came in by.
-ir::Rule ToHostForwardDispatch(const RenderContext& context, const HostTraits& host,
-                               Direction direction) {
-  const ir::Action jump = ir::Jump{HostForwardDispatchChainName(direction)};
-  const bool some_skip = host.accepted_before_input && direction == Direction::kIngress &&
-                         !IsPlanted(Fault::kForwardAsksAccepted);
-  const ir::MarkMatch unaccepted{.value = 0, .mask = context.marks.accept};
-  return (some_skip ? When(unaccepted).Then(jump) : When().Then(jump))
-      .Because("host endpoints, forwarded");
 }
 
 // What is allowed when the packet's way through our chains has come to its end.
@@ -82,7 +26,7 @@ ir::Chain RenderForward(const RenderContext& context, const HostTraits& host) {
   ir::Chain chain;
   for (const auto way : {ir::InterfaceMatch::Way::kIn, ir::InterfaceMatch::Way::kOut}) {
     for (const std::string& prefix : WorkloadPrefixes(context.options)) {
-      chain.rules.push_back(When(Workload(way, prefix))
+      chain.rules.push_back(When(WorkloadInterface(way, prefix))
                                 .Then(ir::Goto{std::string(kWorkloadForwardChain)})
                                 .Because("workload traffic"));
     }
@@ -96,8 +40,28 @@ ir::Chain RenderForward(const RenderContext& context, const HostTraits& host) {
   return chain;
 }
 
+// With ChainLayout=Shared the mangle table has judged what containers send and receive.
+void RenderJudged(const RenderContext& context, ir::Chain& chain) {
+  const Marks& marks = context.marks;
+  if (context.options.filter_deny_action == DenyAction::kReject) {
+    chain.rules.push_back(When(ir::MarkMatch{.value = marks.refused, .mask = marks.refused})
+                              .Then(ir::Reject{})
+                              .Because("refused in the mangle table"));
+  }
+  chain.rules.push_back(When(ir::MarkMatch{.value = 0, .mask = marks.accept})
+                            .Then(ir::Drop{})
+                            .Because("not accepted in the mangle table"));
+}
+
 ir::Chain RenderWorkloadForward(const RenderContext& context, const HostTraits& host) {
   ir::Chain chain;
+  if (context.options.chain_layout == ChainLayout::kShared) {
+    RenderJudged(context, chain);
+    if (context.options.filter_allow_action == AllowAction::kAccept) {
+      chain.rules.push_back(When().Then(ir::Accept{}).Because("accepted in every direction"));
+    }
+    return chain;
+  }
   chain.rules.push_back(ClearMarksBeforeForwarding(context, host));
   RenderConntrack(context, chain);
   if (host.present) {
@@ -105,12 +69,12 @@ ir::Chain RenderWorkloadForward(const RenderContext& context, const HostTraits& 
   }
   const std::vector<std::string> prefixes = WorkloadPrefixes(context.options);
   for (const std::string& prefix : prefixes) {
-    chain.rules.push_back(When(Workload(ir::InterfaceMatch::Way::kIn, prefix))
+    chain.rules.push_back(When(WorkloadInterface(ir::InterfaceMatch::Way::kIn, prefix))
                               .Then(ir::Jump{DispatchChainName(Direction::kEgress)})
                               .Because("from a workload"));
   }
   for (const std::string& prefix : prefixes) {
-    chain.rules.push_back(When(Workload(ir::InterfaceMatch::Way::kOut, prefix))
+    chain.rules.push_back(When(WorkloadInterface(ir::InterfaceMatch::Way::kOut, prefix))
                               .Then(ir::Jump{DispatchChainName(Direction::kIngress)})
                               .Because("to a workload"));
   }
@@ -127,7 +91,7 @@ ir::Chain RenderWorkloadForward(const RenderContext& context, const HostTraits& 
 ir::Chain RenderInput(const RenderContext& context, const HostTraits& host) {
   ir::Chain chain;
   for (const std::string& prefix : WorkloadPrefixes(context.options)) {
-    chain.rules.push_back(When(Workload(ir::InterfaceMatch::Way::kIn, prefix))
+    chain.rules.push_back(When(WorkloadInterface(ir::InterfaceMatch::Way::kIn, prefix))
                               .Then(ir::Goto{std::string(kWorkloadToHostChain)})
                               .Because("workload to host"));
   }
@@ -155,7 +119,7 @@ ir::Chain RenderOutput(const RenderContext& context, const HostTraits& host) {
   // Also of what seems to go to a workload: translated, it may leave elsewhere.
   chain.rules.push_back(ClearForeignMarks(context));
   for (const std::string& prefix : WorkloadPrefixes(context.options)) {
-    chain.rules.push_back(When(Workload(ir::InterfaceMatch::Way::kOut, prefix))
+    chain.rules.push_back(When(WorkloadInterface(ir::InterfaceMatch::Way::kOut, prefix))
                               .Then(ir::Return{})
                               .Because("to a local workload"));
   }
@@ -171,15 +135,13 @@ ir::Chain RenderOutput(const RenderContext& context, const HostTraits& host) {
 ir::Chain RenderWorkloadToHost(const RenderContext& context) {
   ir::Chain chain;
   const std::uint32_t exempt = context.marks.exempt;
-  chain.rules.push_back(ClearForeignMarks(context));
-  if (context.family == model::IpFamily::kV6) {
-    chain.rules.push_back(When(ir::ProtocolMatch{.protocol = model::kIcmpV6})
-                              .Then(ir::Jump{std::string(kWorkloadIcmpV6Chain)})
-                              .Because("neighbour discovery"));
+  if (context.options.chain_layout == ChainLayout::kShared) {
+    RenderJudged(context, chain);
+  } else {
+    RenderSourceChecks(context, chain);
+    chain.rules.push_back(
+        When().Then(ir::Jump{DispatchChainName(Direction::kEgress)}).Because("from a workload"));
   }
-  RenderConntrack(context, chain);
-  chain.rules.push_back(
-      When().Then(ir::Jump{DispatchChainName(Direction::kEgress)}).Because("from a workload"));
   // Established flows and neighbour discovery are not up to the endpoint-to-host action.
   chain.rules.push_back(When(ir::MarkMatch{.value = exempt, .mask = exempt})
                             .Then(AllowOf(context.options))
@@ -194,44 +156,6 @@ ir::Chain RenderWorkloadToHost(const RenderContext& context) {
       break;
     case EndpointToHostAction::kReturn:
       break;
-  }
-  return chain;
-}
-
-// RFC 4861, RFC 2710, RFC 3810: without these a container cannot find its gateway. They may come
-// from link-local addresses, which are no address of the endpoint, so a second mark tells the
-// endpoint's chain not to mind the source; whether there is such an endpoint, and whether it is up,
-// is still asked. A container has no business announcing itself as a router.
-ir::Chain RenderWorkloadIcmpV6(const RenderContext& context) {
-  constexpr std::uint8_t kRouterAdvertisement = 134;
-  constexpr std::uint8_t kNeededTypes[] = {130, 131, 132, 133, 135, 136};
-  const std::uint32_t exempt = context.marks.exempt;
-  const std::uint32_t any_source = context.marks.scratch;
-  const ir::ProtocolMatch icmp_v6{.protocol = model::kIcmpV6};
-  const auto type = [](std::uint8_t number) {
-    return ir::IcmpTypeMatch{.icmp = {.type = number, .code = std::nullopt}};
-  };
-  ir::Chain chain;
-  chain.rules.push_back(When(icmp_v6, type(kRouterAdvertisement))
-                            .Then(IsPlanted(Fault::kRouterAdvertisementPasses)
-                                      ? ir::Action(ir::Return{})
-                                      : ir::Drop{})
-                            .Because("router advertisement from a workload"));
-  for (const std::uint8_t number : kNeededTypes) {
-    chain.rules.push_back(When(icmp_v6, type(number))
-                              .Then(IsPlanted(Fault::kDiscoveryOfStrangersAccepted)
-                                        ? ir::Action(ir::Accept{})
-                                        : ir::SetMark{.value = exempt, .mask = exempt})
-                              .Because("neighbour discovery"));
-  }
-  std::array<std::uint8_t, 16> link_local{0xfe, 0x80};
-  const model::Cidr from_link_local(model::IpAddress::V6(link_local), 10);
-  const model::Cidr from_unspecified = model::Cidr::Host(model::IpAddress::V6({}));
-  for (const model::Cidr& net : {from_link_local, from_unspecified}) {
-    chain.rules.push_back(When(ir::AddressMatch{.side = ir::Side::kSource, .net = net},
-                               ir::MarkMatch{.value = exempt, .mask = exempt})
-                              .Then(ir::SetMark{.value = any_source, .mask = any_source})
-                              .Because("neighbour discovery"));
   }
   return chain;
 }
@@ -273,7 +197,8 @@ absl::btree_map<std::string, ir::Chain> RenderStaticChains(const RenderContext& 
   chains[std::string(kWorkloadForwardChain)] = RenderWorkloadForward(context, host);
   chains[std::string(kInputChain)] = RenderInput(context, host);
   chains[std::string(kWorkloadToHostChain)] = RenderWorkloadToHost(context);
-  if (context.family == model::IpFamily::kV6) {
+  if (context.family == model::IpFamily::kV6 &&
+      context.options.chain_layout == ChainLayout::kPerContainer) {
     chains[std::string(kWorkloadIcmpV6Chain)] = RenderWorkloadIcmpV6(context);
   }
   if (host.present) chains[std::string(kOutputChain)] = RenderOutput(context, host);
@@ -282,15 +207,19 @@ absl::btree_map<std::string, ir::Chain> RenderStaticChains(const RenderContext& 
 
 absl::btree_map<ir::HookKey, std::vector<ir::Rule>> RenderHooks(const RenderContext& context) {
   absl::btree_map<ir::HookKey, std::vector<ir::Rule>> hooks;
-  const auto hook = [&](ir::BaseChain base, std::string_view chain) {
+  const auto hook = [&](ir::Table table, ir::BaseChain base, std::string_view chain) {
     const ir::HookKey key{.family = context.family,
-                          .table = ir::Table::kFilter,
+                          .table = table,
                           .base = base,
                           .position = ir::HookPosition::kFirst};
     hooks[key] = {When().Then(ir::Jump{std::string(chain)}).Because("hook")};
   };
-  hook(ir::BaseChain::kInput, kInputChain);
-  hook(ir::BaseChain::kForward, kForwardChain);
+  const auto hook_both = [&](ir::Table table) {
+    hook(table, ir::BaseChain::kInput, kInputChain);
+    hook(table, ir::BaseChain::kForward, kForwardChain);
+  };
+  hook_both(ir::Table::kFilter);
+  if (context.options.chain_layout == ChainLayout::kShared) hook_both(ir::Table::kMangle);
   return hooks;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "fmt/format.h"
 
+#include "compiler/marks.h"
 #include "felix/config_parameters.h"
 #include "felix/failsafe_ports.h"
 #include "model/base/check.h"
@@ -157,6 +159,7 @@ compiler::Options ReadCompilerOptions(const Reader& read) {
     options.interface_prefixes.emplace_back(prefix);
   }
   options.ipv6_support = read.Bool("Ipv6Support");
+  options.chain_layout = read.OneOf<compiler::ChainLayout>("ChainLayout");
   options.insert_mode = read.OneOf<compiler::InsertMode>("ChainInsertMode");
   options.filter_allow_action = read.OneOf<compiler::AllowAction>("IptablesFilterAllowAction");
   options.filter_deny_action = read.OneOf<compiler::DenyAction>("IptablesFilterDenyAction");
@@ -266,6 +269,20 @@ std::string DatastoreAddress(const Reader& read) {
   return fmt::format("etcd:{}://{}", read.Text("EtcdScheme"), authority);
 }
 
+// Too few bits are no reason to leave a host without rules.
+void FitLayout(Config& config) {
+  compiler::Options& options = config.compiler;
+  const int bits = std::popcount(options.mark_mask);
+  const int needed = compiler::Marks::BitsNeeded(options.chain_layout);
+  if (bits >= needed) return;
+  options.chain_layout = compiler::ChainLayout::kPerContainer;
+  config.warnings.push_back(
+      fmt::format("ChainLayout=Shared needs at least {} bits of IptablesMarkMask, which has {} "
+                  "(0x{:08x}): no shape fits, and PerContainer is used instead; each bit beyond {} "
+                  "doubles the number of shapes",
+                  needed, bits, options.mark_mask, needed - 1));
+}
+
 }  // namespace
 
 Config Config::Resolve(const ConfigSources& sources) {
@@ -273,6 +290,7 @@ Config Config::Resolve(const ConfigSources& sources) {
   Resolver(sources, config).Run();
   const Reader read(config.settings);
   config.compiler = ReadCompilerOptions(read);
+  FitLayout(config);
   config.datastore = DatastoreAddress(read);
   config.etcd_ca_file = read.Text("EtcdCaFile");
   config.etcd_cert_file = read.Text("EtcdCertFile");

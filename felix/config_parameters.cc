@@ -30,6 +30,7 @@ constexpr std::array kParameters = {
     Parameter{"AllowVXLANPacketsFromWorkloads", kBool, "false"},
     Inert("CalicoVersion"),
     Parameter{"ChainInsertMode", kOneOf, "insert", kAnywhere, kLive, "insert,append"},
+    Parameter{"ChainLayout", kOneOf, "PerContainer", kAnywhere, kLive, "PerContainer,Shared"},
     Inert("ClusterGUID"),
     Inert("ClusterType"),
     Inert("DataplaneDriver", kLocal),

@@ -13,6 +13,7 @@
 #include "felix/apply_loop.h"
 #include "felix/apply_report.h"
 #include "felix/departures.h"
+#include "felix/family_dataplane.h"
 #include "felix/host_kernel.h"
 #include "ipset/registry.h"
 #include "iptables/table.h"
@@ -30,6 +31,8 @@ struct DataplaneOptions {
 // sets, so within a family sets come first, then tables, and what no rule names any more goes last.
 // Before all of that go the connections of addresses that left: rules excuse what is established,
 // so a new owner would take over what the former one was allowed.
+// What tells containers by elements (ir::MarkMap) goes the other way: an element comes after the
+// rules that its mark leads to, and goes before them.
 // A failure stays where it is: a table that names a set which failed waits, a chain that the kernel
 // refuses is closed, all else proceeds, and the next Apply does what is left. The filter tables are
 // always kept; the other tables are swept of what an older version left in them, if they exist.
@@ -57,22 +60,9 @@ class Dataplane final : public Applier {
   absl::StatusOr<std::vector<std::string>> DryRun();
 
  private:
-  struct KeptTable;
-  struct Family;
-
-  void KeepTable(Family& family, ir::Table table);
   void KeepPresentTables();
   void ForgetFlows(ApplyReport& report);
-  void ApplyFamily(Family& family, ApplyReport& report);
-  void ApplyUpserts(Family& family, ApplyReport& report);
-  // True if all tables of the family are as desired.
-  bool ApplyTables(Family& family, ApplyReport& report);
-  // What names a set that cannot be had must not be believed, so its chains are closed.
-  static void CloseForQuarantinedSets(Family& family);
-  static void ReportClosed(Family& family, ApplyReport& report);
-  void ApplyRemovals(Family& family, ApplyReport& report);
-  void VerifySets(Family& family, ApplyReport& report);
-  [[nodiscard]] bool IsOn(const Family& family) const;
+  [[nodiscard]] bool IsOn(const FamilyDataplane& family) const;
 
   const Clock& clock_;
   HostKernel& kernel_;
@@ -80,7 +70,7 @@ class Dataplane final : public Applier {
   bool only_present_tables_ = false;  // while removing everything
   bool look_for_tables_ = true;
   Departures departures_;
-  std::vector<std::unique_ptr<Family>> families_;  // IPv4, then IPv6
+  std::vector<std::unique_ptr<FamilyDataplane>> families_;  // IPv4, then IPv6
 };
 
 }  // namespace felix

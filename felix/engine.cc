@@ -10,6 +10,7 @@
 
 #include "felix/desired_totals.h"
 #include "felix/failure_log.h"
+#include "felix/shape_adoption.h"
 #include "felix/table_tripwire.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
@@ -46,6 +47,10 @@ struct Engine::Running {
   Dataplane dataplane;
   TableTripwire tripwire;
   ApplyLoop loop;
+  // Whether the numbers that an earlier process gave to shapes are known, if they matter.
+  bool shapes_known = false;
+  std::optional<Clock::TimePoint> read_shapes_again;
+  absl::Status shapes_status;
 };
 
 Engine::Engine(const Clock& clock, ConfigSources local, KernelOpener open_kernel)
@@ -164,6 +169,61 @@ absl::Status Engine::StartRunning() {
   return absl::OkStatus();
 }
 
+// What elements in the kernel say must be known before it is compiled what they are to say: a
+// number that comes to mean something else would let through what nobody allows.
+bool Engine::AdoptShapes() {
+  Running& running = *running_;
+  if (running.shapes_known) return true;
+  const compiler::Options& options = graph_.options();
+  if (options.chain_layout == compiler::ChainLayout::kShared) {
+    if (running.read_shapes_again && clock_.Now() < *running.read_shapes_again) return false;
+    const auto numbers = ReadShapeNumbers(
+        *running.kernel, compiler::Marks::FromMask(options.mark_mask, options.chain_layout));
+    if (!numbers.ok()) {
+      if (numbers.status() != running.shapes_status) {
+        spdlog::warn("cannot read yet which shapes are in the kernel: {}",
+                     ToStd(numbers.status().message()));
+      }
+      running.shapes_status = numbers.status();
+      running.read_shapes_again = clock_.Now() + ApplyLoop::kFirstRetry;
+      return false;
+    }
+    graph_.AdoptShapeNumbers(*numbers);
+  }
+  running.shapes_known = true;
+  running.read_shapes_again.reset();
+  return true;
+}
+
+void Engine::DropIdleShapes() {
+  const bool idle =
+      graph_.options().chain_layout == compiler::ChainLayout::kShared && graph_.has_idle_shapes();
+  if (!idle) {
+    next_drop_.reset();
+    return;
+  }
+  if (!next_drop_) next_drop_ = clock_.Now() + kIdleShapeInterval;
+  if (clock_.Now() < *next_drop_) return;
+  next_drop_ = clock_.Now() + kIdleShapeInterval;
+  graph_.DropIdleShapes();
+  heard_ = true;
+}
+
+void Engine::LogLayoutIfChanged() {
+  const compiler::LayoutReport report = graph_.layout_report();
+  const std::size_t without = report.without_number.size();
+  if (without == logged_without_number_) return;
+  logged_without_number_ = without;
+  if (without == 0) {
+    spdlog::info("all shapes have numbers again");
+    return;
+  }
+  spdlog::warn(
+      "{} containers have chains of their own, the first at {}: more shapes than the {} numbers "
+      "that IptablesMarkMask leaves",
+      without, report.without_number.front(), report.most_shapes);
+}
+
 const ir::DesiredState& Engine::CompileOnly() {
   FELIX_CHECK(running_ == nullptr, "the kernel is open: what was compiled would not get there");
   if (config_heard_) ResolveConfig();
@@ -175,11 +235,14 @@ absl::Status Engine::Step() {
   if (!in_sync_) return absl::OkStatus();
   if (config_heard_) ResolveConfig();
   if (!running_) FELIX_RETURN_IF_ERROR(StartRunning());
+  if (!AdoptShapes()) return absl::OkStatus();
+  DropIdleShapes();
   if (heard_) Compile();
   LockWatch* watch = running_->kernel->lock_watch();
   if (watch != nullptr && watch->TakeReleased()) running_->loop.MarkOthersTurn();
   running_->loop.Look();
   if (running_->loop.IsDue()) Apply();
+  if (heard_) Compile();
   LogReadinessIfChanged();
   if (running_->loop.IsHopeless()) {
     return absl::DeadlineExceededError(fmt::format(
@@ -202,6 +265,7 @@ void Engine::Compile() {
   }
   running_->dataplane.Stage(delta);
   running_->loop.MarkChanged();
+  if (graph_.options().chain_layout == compiler::ChainLayout::kShared) LogLayoutIfChanged();
 }
 
 void Engine::Apply() {
@@ -221,6 +285,7 @@ void Engine::Apply() {
   if (!outcome_->report.ok()) return;
   arrival_.reset();
   compile_time_ = {};
+  if (!outcome_->report.unfinished && graph_.OnApplied()) heard_ = true;
 }
 
 void Engine::LogClosed() {
@@ -301,7 +366,11 @@ Readiness Engine::readiness() const {
 }
 
 std::optional<Clock::TimePoint> Engine::NextDue() const {
-  return running_ ? running_->loop.NextDue() : std::nullopt;
+  if (!running_) return std::nullopt;
+  if (running_->read_shapes_again) return running_->read_shapes_again;
+  const std::optional<Clock::TimePoint> due = running_->loop.NextDue();
+  if (!due || !next_drop_) return due ? due : next_drop_;
+  return std::min(*due, *next_drop_);
 }
 
 }  // namespace felix

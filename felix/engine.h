@@ -40,6 +40,9 @@ struct ApplyOutcome {
 // found in the datastore takes effect in place; what cannot is logged by name.
 class Engine final : public datastore::Sink {
  public:
+  // Shapes that nobody uses are kept for one to two of these.
+  static constexpr std::chrono::seconds kIdleShapeInterval{60};
+
   using KernelOpener =
       std::function<absl::StatusOr<std::unique_ptr<HostKernel>>(const Config& config)>;
 
@@ -97,6 +100,9 @@ class Engine final : public datastore::Sink {
   void TakeConfig(Config config);
   void LogWarnings(const Config& config);
   absl::Status StartRunning();
+  bool AdoptShapes();
+  void DropIdleShapes();
+  void LogLayoutIfChanged();
   void Compile();
   void Apply();
   void LogReadinessIfChanged();
@@ -121,6 +127,8 @@ class Engine final : public datastore::Sink {
   std::uint64_t applies_ = 0;
   Readiness logged_readiness_ = Readiness::kStarting;
   bool logged_contention_ = false;
+  std::size_t logged_without_number_ = 0;
+  std::optional<Clock::TimePoint> next_drop_;  // of shapes that nobody uses
   std::unique_ptr<Running> running_;
 };
 

@@ -46,12 +46,21 @@ std::vector<std::string> ToRestoreLines(const Operation& operation) {
                                      create.hash_size, create.max_members)};
           },
           [](const CreateInterfaceSet& create) {
-            return Lines{fmt::format("create {} {} family {} hashsize {} maxelem {} skbinfo",
-                                     create.name, kInterfaceTypeName,
-                                     create.family == model::IpFamily::kV4 ? "inet" : "inet6",
-                                     create.hash_size, create.max_members)};
+            return Lines{fmt::format(
+                "create {} {} family {} hashsize {} maxelem {} counters skbinfo", create.name,
+                kInterfaceTypeName, create.family == model::IpFamily::kV4 ? "inet" : "inet6",
+                create.hash_size, create.max_members)};
           },
-          [](const AddInterfaceMembers& add) { return MemberLines("add", add.name, add.members); },
+          [](const AddInterfaceMembers& add) {
+            Lines lines = MemberLines("add", add.name, add.members);
+            for (std::size_t i = 0; i < lines.size(); ++i) {
+              const std::optional<MemberCounters>& counters = add.members.at(i).counters;
+              if (!counters.has_value()) continue;
+              lines.at(i) +=
+                  fmt::format(" packets {} bytes {}", counters->packets, counters->bytes);
+            }
+            return lines;
+          },
           [](const DeleteInterfaceMembers& del) {
             Lines lines;
             for (const InterfaceMember& member : del.members) {

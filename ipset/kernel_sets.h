@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 
 #include "compiler/ir/address_set.h"
+#include "ipset/interface_member.h"
 #include "model/address.h"
 
 namespace felix::ipset {
@@ -21,19 +22,6 @@ namespace felix::ipset {
 // "hash:net" or "hash:ip,port".
 [[nodiscard]] std::string_view TypeName(ir::SetKind kind);
 inline constexpr std::string_view kInterfaceTypeName = "hash:net,iface";
-
-// A member of a set of type hash:net,iface: a network behind an interface, and the mark that a rule
-// with `-j SET --map-set` gives to its packets. Networks of one set should differ from each other:
-// the kernel holds at most 64 members of one network, and slows down long before.
-struct InterfaceMember {
-  model::Cidr net;
-  std::string interface;
-  std::uint32_t mark = 0;
-  std::uint32_t mask = 0;
-
-  [[nodiscard]] std::string ToString() const;  // "10.0.0.1/32,cali1 skbmark 0x10/0xff"
-  friend auto operator<=>(const InterfaceMember&, const InterfaceMember&) = default;
-};
 
 // The parameters of a set in the kernel.
 struct SetHeader {
@@ -45,8 +33,10 @@ struct SetHeader {
   std::uint32_t references = 0;  // rules and lists that name the set
   std::uint32_t size = 0;        // members
   bool has_marks = false;        // members carry marks (skbinfo)
-  // False if the set has an option that changes what it means or costs (timeout, netmask,
-  // counters, comments, marks where we have none, …): we never create such sets.
+  bool has_counters = false;     // members count what they were found for
+  // False if the set lacks or has an option that changes what it means or costs (timeout, netmask,
+  // comments, marks and counters where we have none, or none where we have them, …): we never
+  // create such sets.
   bool plain = true;
 
   bool operator==(const SetHeader&) const = default;
@@ -97,7 +87,7 @@ struct DeleteMembers {
   bool operator==(const DeleteMembers&) const = default;
 };
 
-// A set of type hash:net,iface with marks.
+// A set of type hash:net,iface with marks and counters.
 struct CreateInterfaceSet {
   std::string name;
   model::IpFamily family = model::IpFamily::kV4;
@@ -106,7 +96,7 @@ struct CreateInterfaceSet {
   bool operator==(const CreateInterfaceSet&) const = default;
 };
 
-// A member that is there already takes the new mark.
+// A member that is there already takes the new mark, and keeps its counters unless new ones come.
 struct AddInterfaceMembers {
   std::string name;
   model::IpFamily family = model::IpFamily::kV4;

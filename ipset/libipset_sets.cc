@@ -87,7 +87,7 @@ class LibipsetSets::Session {
     model::IpFamily family;
     std::uint32_t hash_size;
     std::uint32_t max_members;
-    bool with_marks = false;
+    bool with_marks_and_counters = false;
   };
   absl::Status Create(const std::string& name, const Parameters& parameters);
   absl::Status Swap(const SwapSets& swap);
@@ -178,9 +178,10 @@ absl::Status LibipsetSets::Session::Create(const std::string& name, const Parame
   Set(IPSET_OPT_TYPE, type);
   Set(IPSET_OPT_HASHSIZE, &parameters.hash_size);
   Set(IPSET_OPT_MAXELEM, &parameters.max_members);
-  if (parameters.with_marks) {
+  if (parameters.with_marks_and_counters) {
     const std::uint32_t on = 1;
     Set(IPSET_OPT_SKBINFO, &on);
+    Set(IPSET_OPT_COUNTERS, &on);
   }
   const absl::Status status = Command(IPSET_CMD_CREATE, fmt::format("creating set {}", name));
   // The library remembers the type of every set that it made, in a list which it walks at each

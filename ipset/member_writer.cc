@@ -27,7 +27,7 @@
 namespace felix::ipset {
 namespace {
 
-// Larger than any message: header, set's name, and members of 60 bytes with their interfaces.
+// Larger than any message: header, set's name, and members of 92 bytes with their interfaces.
 constexpr std::size_t kMaxMessage = 256 + MemberWriter::kMembersPerMessage * 96;
 
 void PutAddress(nlmsghdr* message, const model::IpAddress& address) {
@@ -42,6 +42,12 @@ void PutAddress(nlmsghdr* message, const model::IpAddress& address) {
 void PutPrefix(nlmsghdr* message, const model::Cidr& net) {
   PutAddress(message, net.address());
   mnl_attr_put_u8(message, IPSET_ATTR_CIDR, static_cast<std::uint8_t>(net.prefix_length()));
+}
+
+void PutU64(nlmsghdr* message, int type, std::uint64_t value) {
+  const std::uint64_t ordered = htobe64(value);
+  mnl_attr_put(message, static_cast<std::uint16_t>(type | NLA_F_NET_BYTEORDER), sizeof(ordered),
+               &ordered);
 }
 
 void EncodePort(nlmsghdr* message, const ir::SetMember& member) {
@@ -89,22 +95,26 @@ absl::Status MemberWriter::Write(MemberCommand command, const std::string& name,
           "{}: interface names have 1 to 15 bytes, not {}", What(command, name), member.interface));
     }
   }
-  return WriteAll(
-      command, name, family, members, pace, [command](nlmsghdr* message, const InterfaceMember& m) {
-        PutPrefix(message, m.net);
-        mnl_attr_put_strz(message, IPSET_ATTR_IFACE, m.interface.c_str());
-        if (command == MemberCommand::kDelete) return;
-        const std::uint64_t marks = htobe64((std::uint64_t{m.mark} << 32U) | m.mask);
-        mnl_attr_put(message, IPSET_ATTR_SKBMARK | NLA_F_NET_BYTEORDER, sizeof(marks), &marks);
-      });
+  return WriteAll(command, name, family, members, pace,
+                  [command](nlmsghdr* message, const InterfaceMember& m) {
+                    PutPrefix(message, m.net);
+                    mnl_attr_put_strz(message, IPSET_ATTR_IFACE, m.interface.c_str());
+                    if (command == MemberCommand::kDelete) return;
+                    PutU64(message, IPSET_ATTR_SKBMARK, (std::uint64_t{m.mark} << 32U) | m.mask);
+                    if (!m.counters.has_value()) return;
+                    PutU64(message, IPSET_ATTR_PACKETS, m.counters->packets);
+                    PutU64(message, IPSET_ATTR_BYTES, m.counters->bytes);
+                  });
 }
 
 template <typename Member, typename Encode>
 absl::Status MemberWriter::WriteAll(MemberCommand command, const std::string& name,
                                     model::IpFamily family, std::span<const Member> members,
                                     Pace pace, Encode encode) {
+  constexpr bool kLarge = std::is_same_v<Member, InterfaceMember>;
+  constexpr std::size_t kMessages = kLarge ? kMessagesPerBurst / 2 : kMessagesPerBurst;
   const std::size_t burst =
-      kMembersPerMessage * (pace == Pace::kShort ? std::size_t{1} : kMessagesPerBurst);
+      kMembersPerMessage * (pace == Pace::kShort ? std::size_t{1} : kMessages);
   for (std::size_t start = 0; start < members.size(); start += burst) {
     if (start != 0 && pace == Pace::kShort) std::this_thread::yield();
     const auto part = members.subspan(start, std::min(burst, members.size() - start));

@@ -30,7 +30,8 @@ enum class MemberCommand : std::uint8_t { kAdd, kDelete };
 class MemberWriter {
  public:
   static constexpr std::size_t kMembersPerMessage = 100;
-  static constexpr std::size_t kMessagesPerBurst = 32;  // stays below the default send buffer
+  // Stays below the default send buffer; half as many of those with interfaces.
+  static constexpr std::size_t kMessagesPerBurst = 32;
 
   static absl::StatusOr<std::unique_ptr<MemberWriter>> Open();
   ~MemberWriter();

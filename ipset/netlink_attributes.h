@@ -2,6 +2,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
@@ -57,6 +58,11 @@ class Attributes {
   [[nodiscard]] std::uint32_t U32(int type, std::uint32_t fallback) const {
     const auto value = Integer<std::uint32_t>(type);
     return value.has_value() ? ntohl(*value) : fallback;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> U64(int type) const {
+    const auto value = Integer<std::uint64_t>(type);
+    if (!value.has_value()) return std::nullopt;
+    return be64toh(*value);
   }
   [[nodiscard]] std::string_view Text(int type) const {
     const nlattr* attribute = Find(type);

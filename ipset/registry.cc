@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 
+#include "ipset/failures.h"
 #include "ipset/set_name.h"
 #include "model/base/overloaded.h"
 #include "model/base/status_macros.h"
@@ -20,23 +21,6 @@ namespace {
 constexpr int kMaxFailedReads = 2;
 
 }  // namespace
-
-// Collects failures; the first gives the code and the message.
-class Registry::Failures {
- public:
-  void Add(absl::Status status) {
-    if (count_++ == 0) first_ = std::move(status);
-  }
-  [[nodiscard]] absl::Status status() const {
-    if (count_ < 2) return first_;
-    return {first_.code(),
-            fmt::format("{} (and {} more failures)", ToStd(first_.message()), count_ - 1)};
-  }
-
- private:
-  std::size_t count_ = 0;
-  absl::Status first_;
-};
 
 Registry::Registry(model::IpFamily family, KernelSets& kernel, const RegistryOptions& options)
     : family_(family), kernel_(kernel), options_(options) {}

@@ -17,27 +17,20 @@
 
 #include "compiler/ir/address_set.h"
 #include "compiler/ir/desired_state.h"
+#include "ipset/apply_stats.h"
 #include "ipset/kernel_sets.h"
 #include "ipset/planner.h"
 #include "model/address.h"
 
 namespace felix::ipset {
 
+class Failures;
+
 struct RegistryOptions {
   std::uint32_t max_set_size = 1048576;           // members a set can hold
   std::chrono::milliseconds destroy_budget{5};    // per ApplyRemovals; one set goes in any case
   std::chrono::milliseconds upsert_budget{40};    // per ApplyUpserts; one set is done in any case
   std::chrono::microseconds verify_budget{1500};  // per Verify; one portion is read in any case
-};
-
-struct ApplyStats {
-  std::size_t sets_created = 0;
-  std::size_t sets_destroyed = 0;
-  std::size_t sets_swapped = 0;
-  std::size_t members_added = 0;  // those that fill a new or replaced set included
-  std::size_t members_removed = 0;
-  std::size_t destroys_refused = 0;  // left to the next Resync
-  std::size_t kernel_calls = 0;      // calls of KernelSets
 };
 
 // All sets of one family: what they should hold, how far the kernel is from it, and the way there.
@@ -118,8 +111,6 @@ class Registry {
     int failures = 0;      // in a row
     Actual actual;
   };
-  class Failures;
-
   [[nodiscard]] Target TargetOf(const Entry& entry) const;
   void StageNew(const std::string& id, const ir::AddressSet& set);
   void StageChange(const std::string& id, const ir::MemberChange& change);

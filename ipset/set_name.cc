@@ -22,7 +22,18 @@ std::string TemporarySetName(model::IpFamily family, std::uint64_t number) {
   return fmt::format("cali{}t{}", Version(family), number);
 }
 
+std::string TemporaryMarkMapName(model::IpFamily family, std::uint64_t number) {
+  return fmt::format("cali{}e{}", Version(family), number);
+}
+
+bool IsMarkMap(model::IpFamily family, std::string_view name) {
+  return family == model::IpFamily::kV6
+             ? name.starts_with("cali60e:") || name.starts_with("cali6e")
+             : name.starts_with("cali40e:") || name.starts_with("cali4e");
+}
+
 bool IsOurs(model::IpFamily family, std::string_view name) {
+  if (IsMarkMap(family, name)) return false;
   if (family == model::IpFamily::kV6) {
     return name.starts_with("cali6") || name.starts_with("felix-6");
   }

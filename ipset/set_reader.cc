@@ -2,7 +2,6 @@
 #include "ipset/set_reader.h"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -86,8 +85,11 @@ void DecodeHeader(const Attributes& message, SetHeader& header) {
   const Attributes data(*message.Find(IPSET_ATTR_DATA));
   const std::uint32_t flags = data.U32(IPSET_ATTR_CADT_FLAGS, 0);
   header.has_marks = (flags & IPSET_FLAG_WITH_SKBINFO) != 0;
+  header.has_counters = (flags & IPSET_FLAG_WITH_COUNTERS) != 0;
   const std::uint32_t usual =
-      header.type == kInterfaceTypeName ? std::uint32_t{IPSET_FLAG_WITH_SKBINFO} : 0;
+      header.type == kInterfaceTypeName
+          ? std::uint32_t{IPSET_FLAG_WITH_SKBINFO} | std::uint32_t{IPSET_FLAG_WITH_COUNTERS}
+          : 0;
   header.size = data.U32(IPSET_ATTR_ELEMENTS, 0);
   header.hash_size = data.U32(IPSET_ATTR_HASHSIZE, 0);
   header.max_members = data.U32(IPSET_ATTR_MAXELEM, 0);
@@ -108,14 +110,15 @@ std::optional<InterfaceMember> DecodeInterfaceMember(const Attributes& attribute
   const std::string_view interface = attributes.Text(IPSET_ATTR_IFACE);
   if (!net.has_value() || interface.empty()) return std::nullopt;
   InterfaceMember member{net->net, std::string(interface)};
-  if (const nlattr* marks = attributes.Find(IPSET_ATTR_SKBMARK)) {
-    std::uint64_t both = 0;
-    if (mnl_attr_get_payload_len(marks) != sizeof(both)) return std::nullopt;
-    std::memcpy(&both, mnl_attr_get_payload(marks), sizeof(both));
-    both = be64toh(both);
-    member.mark = static_cast<std::uint32_t>(both >> 32U);
-    member.mask = static_cast<std::uint32_t>(both);
+  if (attributes.Has(IPSET_ATTR_SKBMARK)) {
+    const std::optional<std::uint64_t> both = attributes.U64(IPSET_ATTR_SKBMARK);
+    if (!both.has_value()) return std::nullopt;
+    member.mark = static_cast<std::uint32_t>(*both >> 32U);
+    member.mask = static_cast<std::uint32_t>(*both);
   }
+  const auto packets = attributes.U64(IPSET_ATTR_PACKETS);
+  const auto bytes = attributes.U64(IPSET_ATTR_BYTES);
+  if (packets.has_value() && bytes.has_value()) member.counters = MemberCounters{*packets, *bytes};
   return member;
 }
 

@@ -2,6 +2,7 @@
 #include "bench/floors/sets.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -30,13 +31,23 @@ nlmsghdr* Begin(char* at, int command, std::uint32_t sequence, const std::string
   return message;
 }
 
-void Put(nlmsghdr* message, std::uint32_t host) {
-  nlattr* data = mnl_attr_nest_start(message, IPSET_ATTR_DATA);
+void PutHost(nlmsghdr* message, std::uint32_t host) {
   nlattr* address = mnl_attr_nest_start(message, IPSET_ATTR_IP);
   mnl_attr_put_u32(message, IPSET_ATTR_IPADDR_IPV4 | NLA_F_NET_BYTEORDER, htonl(host));
   mnl_attr_nest_end(message, address);
   mnl_attr_put_u8(message, IPSET_ATTR_CIDR, 32);
+}
+
+void Put(nlmsghdr* message, std::uint32_t host) {
+  nlattr* data = mnl_attr_nest_start(message, IPSET_ATTR_DATA);
+  PutHost(message, host);
   mnl_attr_nest_end(message, data);
+}
+
+void PutU64(nlmsghdr* message, int type, std::uint64_t value) {
+  const std::uint64_t ordered = htobe64(value);
+  mnl_attr_put(message, static_cast<std::uint16_t>(type | NLA_F_NET_BYTEORDER), sizeof(ordered),
+               &ordered);
 }
 
 }  // namespace
@@ -60,14 +71,29 @@ void BareSets::Ask(const void* message, std::size_t size) {
 }
 
 void BareSets::Create(const std::string& name, std::uint32_t hash_size, std::uint32_t max_members) {
+  CreateAny(name, "hash:net", 6, hash_size, max_members, 0);
+}
+
+void BareSets::CreateMarked(const std::string& name, std::uint32_t hash_size,
+                            std::uint32_t max_members, bool counts) {
+  CreateAny(name, "hash:net,iface", 7, hash_size, max_members,
+            std::uint32_t{IPSET_FLAG_WITH_SKBINFO} |
+                (counts ? std::uint32_t{IPSET_FLAG_WITH_COUNTERS} : 0U));
+}
+
+void BareSets::CreateAny(const std::string& name, const char* type, std::uint8_t revision,
+                         std::uint32_t hash_size, std::uint32_t max_members, std::uint32_t flags) {
   nlmsghdr* message = Begin(buffer_.data(), IPSET_CMD_CREATE, ++sequence_, name);
   message->nlmsg_flags |= NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-  mnl_attr_put_strz(message, IPSET_ATTR_TYPENAME, "hash:net");
-  mnl_attr_put_u8(message, IPSET_ATTR_REVISION, 6);
+  mnl_attr_put_strz(message, IPSET_ATTR_TYPENAME, type);
+  mnl_attr_put_u8(message, IPSET_ATTR_REVISION, revision);
   mnl_attr_put_u8(message, IPSET_ATTR_FAMILY, AF_INET);
   nlattr* data = mnl_attr_nest_start(message, IPSET_ATTR_DATA);
   mnl_attr_put_u32(message, IPSET_ATTR_HASHSIZE | NLA_F_NET_BYTEORDER, htonl(hash_size));
   mnl_attr_put_u32(message, IPSET_ATTR_MAXELEM | NLA_F_NET_BYTEORDER, htonl(max_members));
+  if (flags != 0) {
+    mnl_attr_put_u32(message, IPSET_ATTR_CADT_FLAGS | NLA_F_NET_BYTEORDER, htonl(flags));
+  }
   mnl_attr_nest_end(message, data);
   Ask(message, message->nlmsg_len);
 }
@@ -91,6 +117,33 @@ void BareSets::Add(const std::string& name, std::uint32_t host) {
 
 void BareSets::Delete(const std::string& name, std::uint32_t host) {
   One(IPSET_CMD_DEL, name, host);
+}
+
+void BareSets::AddMarked(const std::string& name, std::uint32_t host, const std::string& interface,
+                         std::uint32_t mark, bool counts) {
+  nlmsghdr* message = Begin(buffer_.data(), IPSET_CMD_ADD, ++sequence_, name);
+  message->nlmsg_flags |= NLM_F_ACK;
+  nlattr* data = mnl_attr_nest_start(message, IPSET_ATTR_DATA);
+  PutHost(message, host);
+  mnl_attr_put_strz(message, IPSET_ATTR_IFACE, interface.c_str());
+  PutU64(message, IPSET_ATTR_SKBMARK, (std::uint64_t{mark} << 32U) | 0xffffffffU);
+  if (counts) {
+    PutU64(message, IPSET_ATTR_PACKETS, 0);
+    PutU64(message, IPSET_ATTR_BYTES, 0);
+  }
+  mnl_attr_nest_end(message, data);
+  Ask(message, message->nlmsg_len);
+}
+
+void BareSets::DeleteMarked(const std::string& name, std::uint32_t host,
+                            const std::string& interface) {
+  nlmsghdr* message = Begin(buffer_.data(), IPSET_CMD_DEL, ++sequence_, name);
+  message->nlmsg_flags |= NLM_F_ACK;
+  nlattr* data = mnl_attr_nest_start(message, IPSET_ATTR_DATA);
+  PutHost(message, host);
+  mnl_attr_put_strz(message, IPSET_ATTR_IFACE, interface.c_str());
+  mnl_attr_nest_end(message, data);
+  Ask(message, message->nlmsg_len);
 }
 
 void BareSets::AddAll(const std::string& name, std::span<const std::uint32_t> hosts) {

@@ -27,11 +27,20 @@ class BareSets {
   // One message, one answer.
   void Add(const std::string& name, std::uint32_t host);
   void Delete(const std::string& name, std::uint32_t host);
+  // The same for addresses at interfaces with marks: sets of type hash:net,iface. A member that
+  // counts starts from zero.
+  void CreateMarked(const std::string& name, std::uint32_t hash_size, std::uint32_t max_members,
+                    bool counts);
+  void AddMarked(const std::string& name, std::uint32_t host, const std::string& interface,
+                 std::uint32_t mark, bool counts);
+  void DeleteMarked(const std::string& name, std::uint32_t host, const std::string& interface);
   // 100 members a message, 32 messages at a time, one answer each time.
   void AddAll(const std::string& name, std::span<const std::uint32_t> hosts);
 
  private:
   void One(int command, const std::string& name, std::uint32_t host);
+  void CreateAny(const std::string& name, const char* type, std::uint8_t revision,
+                 std::uint32_t hash_size, std::uint32_t max_members, std::uint32_t flags);
   void Ask(const void* message, std::size_t size);
 
   mnl_socket* socket_;

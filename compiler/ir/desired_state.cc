@@ -41,6 +41,22 @@ MemberChange ChangeBetween(const AddressSet& from, const AddressSet& to) {
   return change;
 }
 
+MarkChange ChangeBetween(const MarkMap& from, const MarkMap& to) {
+  MarkChange change;
+  absl::btree_set<LocalAddress> removed;
+  const auto take = [&](const LocalAddress& address, std::uint32_t value) {
+    change.set.emplace_back(address, value);
+  };
+  Compare(
+      from.values, to.values, removed,
+      [&](const LocalAddress& address, std::uint32_t before, std::uint32_t after) {
+        if (before != after) take(address, after);
+      },
+      take);
+  change.removed.assign(removed.begin(), removed.end());
+  return change;
+}
+
 // For things that a delta holds whole.
 template <typename Map, typename KeySet>
 void DiffWhole(const Map& from, const Map& to, Map& changed, KeySet& removed) {
@@ -95,8 +111,9 @@ std::string_view BaseChainName(BaseChain chain) {
 }
 
 bool DesiredDelta::empty() const {
-  return new_sets.empty() && changed_sets.empty() && removed_sets.empty() && chains.empty() &&
-         removed_chains.empty() && hooks.empty() && removed_hooks.empty() &&
+  return new_sets.empty() && changed_sets.empty() && removed_sets.empty() &&
+         new_mark_maps.empty() && changed_mark_maps.empty() && removed_mark_maps.empty() &&
+         chains.empty() && removed_chains.empty() && hooks.empty() && removed_hooks.empty() &&
          new_local_addresses.empty() && removed_local_addresses.empty();
 }
 
@@ -108,6 +125,16 @@ void Apply(const DesiredDelta& delta, DesiredState& state) {
                 fmt::format("the delta changes members of set {}, which is not there", key.id));
     for (const SetMember& member : change.removed) it->second.members.erase(member);
     it->second.members.insert(change.added.begin(), change.added.end());
+  }
+  ApplyWhole(delta.new_mark_maps, delta.removed_mark_maps, state.mark_maps);
+  for (const auto& [key, change] : delta.changed_mark_maps) {
+    const auto it = state.mark_maps.find(key);
+    FELIX_CHECK(it != state.mark_maps.end(),
+                fmt::format("the delta changes marks of map {}, which is not there", key.id));
+    for (const LocalAddress& gone : change.removed) it->second.values.erase(gone);
+    for (const auto& [address, value] : change.set) {
+      it->second.values.insert_or_assign(address, value);
+    }
   }
   ApplyWhole(delta.chains, delta.removed_chains, state.chains);
   ApplyWhole(delta.hooks, delta.removed_hooks, state.hooks);
@@ -129,6 +156,21 @@ DesiredDelta Diff(const DesiredState& from, const DesiredState& to) {
       },
       [&](const SetKey& key, const AddressSet& after) {
         delta.new_sets.insert_or_assign(key, after);
+      });
+  Compare(
+      from.mark_maps, to.mark_maps, delta.removed_mark_maps,
+      [&](const SetKey& key, const MarkMap& before, const MarkMap& after) {
+        if (before.mask != after.mask) {
+          delta.new_mark_maps.insert_or_assign(key, after);
+          return;
+        }
+        MarkChange change = ChangeBetween(before, after);
+        if (change != MarkChange{}) {
+          delta.changed_mark_maps.insert_or_assign(key, std::move(change));
+        }
+      },
+      [&](const SetKey& key, const MarkMap& after) {
+        delta.new_mark_maps.insert_or_assign(key, after);
       });
   DiffWhole(from.chains, to.chains, delta.chains, delta.removed_chains);
   DiffWhole(from.hooks, to.hooks, delta.hooks, delta.removed_hooks);

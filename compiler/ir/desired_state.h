@@ -11,6 +11,7 @@
 #include "absl/container/btree_set.h"
 
 #include "compiler/ir/address_set.h"
+#include "compiler/ir/mark_map.h"
 #include "compiler/ir/rule.h"
 #include "model/address.h"
 
@@ -45,21 +46,15 @@ struct HookKey {
   friend auto operator<=>(const HookKey&, const HookKey&) = default;
 };
 
-// An address of a container of this host, at its interface. No part of the packet filter: who has
-// an address decides whose the connections are that connection tracking knows for it.
-struct LocalAddress {
-  std::string interface_name;
-  model::IpAddress address;
-
-  friend auto operator<=>(const LocalAddress&, const LocalAddress&) = default;
-};
-
 // Everything that this host's packet filter should hold. Ordered containers on purpose: the same
 // state is the same bytes.
 struct DesiredState {
   absl::btree_map<SetKey, AddressSet> sets;
+  absl::btree_map<SetKey, MarkMap> mark_maps;  // their ids are no ids of `sets`
   absl::btree_map<ChainKey, Chain> chains;
   absl::btree_map<HookKey, std::vector<Rule>> hooks;
+  // No part of the packet filter: who has an address decides whose the connections are that
+  // connection tracking knows for it.
   absl::btree_set<LocalAddress> local_addresses;
 
   bool operator==(const DesiredState&) const = default;
@@ -77,6 +72,9 @@ struct DesiredDelta {
   absl::btree_map<SetKey, AddressSet> new_sets;  // also a set whose kind changed
   absl::btree_map<SetKey, MemberChange> changed_sets;
   absl::btree_set<SetKey> removed_sets;
+  absl::btree_map<SetKey, MarkMap> new_mark_maps;  // also one whose mask changed
+  absl::btree_map<SetKey, MarkChange> changed_mark_maps;
+  absl::btree_set<SetKey> removed_mark_maps;
   absl::btree_map<ChainKey, Chain> chains;  // new or changed, whole
   absl::btree_set<ChainKey> removed_chains;
   absl::btree_map<HookKey, std::vector<Rule>> hooks;  // new or changed, whole

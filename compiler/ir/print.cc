@@ -188,6 +188,14 @@ void AppendSets(const DesiredState& state, model::IpFamily family, std::string& 
       text += fmt::format("add {} {}\n", key.id, member.ToString());
     }
   }
+  for (const auto& [key, map] : state.mark_maps) {
+    if (key.family != family) continue;
+    text += fmt::format("create {} net,iface skbinfo\n", key.id);
+    for (const auto& [local, value] : map.values) {
+      text += fmt::format("add {} {},{} skbmark {:#x}/{:#x}\n", key.id, local.address.ToString(),
+                          local.interface_name, value, map.mask);
+    }
+  }
 }
 
 void AppendTable(const DesiredState& state, model::IpFamily family, Table table,

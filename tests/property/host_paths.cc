@@ -154,8 +154,8 @@ std::optional<Violation> CheckHostPaths(std::uint64_t seed, const OnStep& on_ste
   for (int step = 0; step < 5; ++step) {
     on_step(step);
     graph.OnUpdates(AnyChanges(random, step == 0));
-    ir::Apply(graph.Flush(), emitted);
-    const ir::DesiredState want = reference::Compile(graph.store(), options);
+    FlushFully(graph, emitted);
+    const ir::DesiredState want = ReferenceOf(graph);
     if (emitted != want) return Violation{step, FirstDifference(emitted, want)};
     std::vector<Packet> packets;
     for (int i = 0; i < 80; ++i) packets.push_back(AnyPacket(random));

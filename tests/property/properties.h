@@ -54,6 +54,12 @@ using VerdictCounts = std::map<Verdict, int>;
                                                     const std::vector<Packet>& packets, int step,
                                                     VerdictCounts& seen);
 
+// Emits what there is to emit and adds it to `emitted`. Where shapes have numbers, the kernel is
+// said to hold it, again and again until no shape is left that nobody uses.
+void FlushFully(compiler::Graph& graph, ir::DesiredState& emitted);
+// What the reference compiler makes of the graph's store and options, given its numbers of shapes.
+[[nodiscard]] ir::DesiredState ReferenceOf(const compiler::Graph& graph);
+
 // Both states in full are too long to read: the first lines that differ say enough.
 [[nodiscard]] std::string FirstDifference(const ir::DesiredState& got,
                                           const ir::DesiredState& want);

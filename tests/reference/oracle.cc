@@ -28,11 +28,11 @@ Opinion AskWorkload(const ClusterView& cluster, const model::WorkloadEndpoint& e
                 packet);
 }
 
-bool MayHaveSource(const model::WorkloadEndpoint& endpoint, const model::IpAddress& source) {
+bool IsOwn(const model::WorkloadEndpoint& endpoint, const model::IpAddress& address) {
   const auto& spoofed = endpoint.allow_spoofed_source_prefixes;
-  return std::count(endpoint.addresses.begin(), endpoint.addresses.end(), source) > 0 ||
+  return std::count(endpoint.addresses.begin(), endpoint.addresses.end(), address) > 0 ||
          std::any_of(spoofed.begin(), spoofed.end(),
-                     [&](const model::Cidr& net) { return net.Contains(source); });
+                     [&](const model::Cidr& net) { return net.Contains(address); });
 }
 
 // Neighbour discovery, router solicitation and multicast listener messages: without them a
@@ -82,8 +82,11 @@ Judgement JudgeToHost(const ClusterView& cluster, const compiler::Options& optio
                       const Packet& packet) {
   const Verdict accept = AcceptOf(options);
   const model::WorkloadEndpoint* source = cluster.OwnerOf(packet.in_interface);
-  if (source == nullptr) return {Verdict::kDeny, "unknown interface"};
-  if (!source->admin_up) return {Verdict::kDeny, "endpoint is down"};
+  // Elements tell addresses, and link-local ones are nobody's: such discovery is let in unasked.
+  const bool unasked = options.chain_layout == compiler::ChainLayout::kShared &&
+                       KeepsIpv6Alive(packet) && IsLinkLocalOrUnspecified(packet.source);
+  if (source == nullptr && !unasked) return {Verdict::kDeny, "unknown interface"};
+  if (!unasked && !source->admin_up) return {Verdict::kDeny, "endpoint is down"};
   if (packet.family() == model::IpFamily::kV6 && packet.IsIcmp() &&
       packet.icmp_type == kRouterAdvertisement) {
     return {Verdict::kDeny, "router advertisement"};
@@ -95,7 +98,7 @@ Judgement JudgeToHost(const ClusterView& cluster, const compiler::Options& optio
   if (KeepsIpv6Alive(packet) && IsLinkLocalOrUnspecified(packet.source)) {
     return {accept, "neighbour discovery"};
   }
-  if (!MayHaveSource(*source, packet.source)) return {Verdict::kDeny, "spoofed source"};
+  if (!IsOwn(*source, packet.source)) return {Verdict::kDeny, "spoofed source"};
   if (KeepsIpv6Alive(packet)) return {accept, "neighbour discovery"};
   if (const auto known = JudgeState(options, packet, accept)) return *known;
   if (const auto tunnel = JudgeTunnels(options, packet)) return *tunnel;
@@ -114,7 +117,8 @@ Judgement JudgeToHost(const ClusterView& cluster, const compiler::Options& optio
 }
 
 // What is wrong with a forwarded packet whatever policies say.
-std::optional<Judgement> JudgeEnds(const ClusterView& cluster, const Packet& packet) {
+std::optional<Judgement> JudgeEnds(const ClusterView& cluster, const compiler::Options& options,
+                                   const Packet& packet) {
   const bool from_workload = cluster.IsWorkloadInterface(packet.in_interface);
   const bool to_workload = cluster.IsWorkloadInterface(packet.out_interface);
   const model::WorkloadEndpoint* source = cluster.OwnerOf(packet.in_interface);
@@ -129,8 +133,13 @@ std::optional<Judgement> JudgeEnds(const ClusterView& cluster, const Packet& pac
   if (to_workload && !destination->admin_up) {
     return Judgement{Verdict::kDeny, "destination is down"};
   }
-  if (from_workload && !MayHaveSource(*source, packet.source)) {
+  if (from_workload && !IsOwn(*source, packet.source)) {
     return Judgement{Verdict::kDeny, "spoofed source"};
+  }
+  // Elements tell addresses, on both sides.
+  if (to_workload && options.chain_layout == compiler::ChainLayout::kShared &&
+      !IsOwn(*destination, packet.destination)) {
+    return Judgement{Verdict::kDeny, "no address of the destination"};
   }
   return std::nullopt;
 }
@@ -146,7 +155,7 @@ Judgement JudgeForwarded(const ClusterView& cluster, const compiler::Options& op
   const bool asked = from_workload || to_workload || from_host_endpoint || to_host_endpoint;
   if (!asked && !accepted) return {Verdict::kNotOurs, "forwarded between foreign interfaces"};
 
-  if (const auto wrong = JudgeEnds(cluster, packet)) return *wrong;
+  if (const auto wrong = JudgeEnds(cluster, options, packet)) return *wrong;
   const Verdict accept = AcceptOf(options);
   if (const auto known = JudgeState(options, packet, accept)) return *known;
   std::vector<std::pair<std::string, Opinion>> opinions;

@@ -8,6 +8,7 @@
 #include "compiler/chain_renderer.h"
 #include "compiler/host_renderer.h"
 #include "compiler/nat_renderer.h"
+#include "compiler/shape_tree.h"
 #include "compiler/validation.h"
 #include "tests/reference/reference_shapes.h"
 
@@ -160,14 +161,20 @@ compiler::Translations TranslationsOf(const model::Store& store, const compiler:
 class FamilyCompiler {
  public:
   FamilyCompiler(const model::Store& store, const compiler::RenderContext& context,
-                 ir::DesiredState& state)
-      : store_(store), context_(context), state_(state) {}
+                 const ShapesByNumber& numbers, ir::DesiredState& state)
+      : store_(store), context_(context), numbers_(numbers), state_(state) {}
 
   void Compile() {
     const compiler::HostLayout hosts = LayoutOf(store_, context_.options);
     for (const auto& [name, chain] :
          compiler::RenderStaticChains(context_, compiler::TraitsOf(hosts))) {
       Emit(ir::Table::kFilter, name, chain);
+    }
+    if (IsShared()) {
+      for (const auto& [name, chain] :
+           compiler::RenderSharedChains(context_, compiler::TraitsOf(hosts))) {
+        Emit(ir::Table::kMangle, name, chain);
+      }
     }
     for (const auto& [key, rules] : compiler::RenderHooks(context_)) state_.hooks[key] = rules;
     compiler::RenderTranslations(TranslationsOf(store_, context_.options, context_.family),
@@ -200,6 +207,94 @@ class FamilyCompiler {
         state_.local_addresses.insert({name, address});
       }
     }
+    if (IsShared()) {
+      CompileElements(local);
+    } else {
+      CompileChains(local, compiler::ShapeKind::kWorkload);
+    }
+  }
+
+  [[nodiscard]] bool IsShared() const {
+    return context_.options.chain_layout == compiler::ChainLayout::kShared;
+  }
+
+  static std::size_t Index(Direction direction) { return direction == Direction::kIngress ? 0 : 1; }
+
+  [[nodiscard]] compiler::Shape ShapeOfWorkload(const model::WorkloadEndpoint& endpoint,
+                                                compiler::ShapeKind kind,
+                                                Direction direction) const {
+    return ShapeOf(store_, context_.options, endpoint.labels, endpoint.profiles, kind, direction);
+  }
+
+  // Elements for what they can tell, chains for what they cannot.
+  void CompileElements(const std::map<std::string, model::WorkloadEndpoint>& local) {
+    constexpr auto kKind = compiler::ShapeKind::kSharedWorkload;
+    constexpr std::size_t kMostSharers = 32;
+    std::map<model::IpAddress, std::set<std::string>> sharers;
+    for (const auto& [name, endpoint] : local) {
+      if (!endpoint.admin_up) continue;
+      for (const model::IpAddress& address : endpoint.addresses) sharers[address].insert(name);
+    }
+    const auto is_crowded_out = [&](const std::string& name, const model::IpAddress& address) {
+      const std::set<std::string>& all = sharers.at(address);
+      const auto place = std::distance(all.begin(), all.find(name));
+      return static_cast<std::size_t>(place) >= kMostSharers;
+    };
+    for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
+      state_.mark_maps[{context_.family, compiler::ElementMapId(direction)}].mask =
+          context_.marks.element();
+    }
+    std::map<std::string, model::WorkloadEndpoint> with_chains;
+    for (const auto& [name, endpoint] : local) {
+      if (!endpoint.admin_up) continue;
+      std::map<Direction, std::uint32_t> values;
+      for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
+        const compiler::Shape shape = ShapeOfWorkload(endpoint, kKind, direction);
+        for (const auto& [number, of_number] : numbers_[Index(direction)]) {
+          if (of_number == shape) {
+            values[direction] = context_.marks.known | context_.marks.ShapeBits(number);
+          }
+        }
+      }
+      if (values.size() < 2) {
+        with_chains.emplace(name, endpoint);
+        continue;
+      }
+      model::WorkloadEndpoint rest = endpoint;
+      rest.addresses.clear();
+      for (const model::IpAddress& address : endpoint.addresses) {
+        if (is_crowded_out(name, address)) {
+          rest.addresses.push_back(address);
+          continue;
+        }
+        if (address.family() != context_.family) continue;
+        for (const auto& [direction, value] : values) {
+          state_.mark_maps[{context_.family, compiler::ElementMapId(direction)}]
+              .values[{name, address}] = value;
+        }
+      }
+      if (!rest.addresses.empty() || !rest.allow_spoofed_source_prefixes.empty()) {
+        with_chains.emplace(name, rest);
+      }
+    }
+    for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
+      std::map<std::uint32_t, std::string> chains;
+      for (const auto& [number, shape] : numbers_[Index(direction)]) {
+        chains.emplace(number, shape.ChainName());
+        CompileShape(shape);
+      }
+      for (const auto& [name, chain] :
+           compiler::RenderShapeTree(direction, chains, context_.marks)) {
+        Emit(ir::Table::kMangle, name, chain);
+      }
+    }
+    CompileChains(with_chains, kKind);
+  }
+
+  void CompileChains(const std::map<std::string, model::WorkloadEndpoint>& local,
+                     compiler::ShapeKind kind) {
+    compiler::RenderContext context = context_;
+    context.table = compiler::TableOf(kind);
     for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
       std::vector<std::string> names;
       std::set<compiler::Shape> shapes;
@@ -207,17 +302,17 @@ class FamilyCompiler {
         names.push_back(name);
         std::string shape_chain;
         if (endpoint.admin_up) {
-          const auto shape = ShapeOf(store_, context_.options, endpoint.labels, endpoint.profiles,
-                                     compiler::ShapeKind::kWorkload, direction);
+          const auto shape = ShapeOfWorkload(endpoint, kind, direction);
           shape_chain = shape.ChainName();
           shapes.insert(shape);
         }
-        Emit(ir::Table::kFilter, compiler::EndpointChainName(name, direction),
-             compiler::RenderEndpoint(endpoint, direction, shape_chain, context_));
+        Emit(context.table, compiler::EndpointChainName(name, direction),
+             compiler::RenderEndpoint(endpoint, direction, shape_chain, context));
       }
       std::map<std::string, ir::Chain> dispatch;
-      CompileDispatch(names, "", direction, context_, dispatch);
-      for (const auto& [name, chain] : dispatch) Emit(ir::Table::kFilter, name, chain);
+      CompileDispatch(names, "", direction, context, dispatch);
+      compiler::PrependRefusable(context, dispatch.at(compiler::DispatchChainName(direction)));
+      for (const auto& [name, chain] : dispatch) Emit(context.table, name, chain);
       for (const compiler::Shape& shape : shapes) CompileShape(shape);
     }
   }
@@ -253,6 +348,7 @@ class FamilyCompiler {
 
   const model::Store& store_;
   const compiler::RenderContext& context_;
+  const ShapesByNumber& numbers_;
   ir::DesiredState& state_;
   compiler::SetDefinitions sets_;
 };
@@ -260,13 +356,19 @@ class FamilyCompiler {
 }  // namespace
 
 ir::DesiredState Compile(const model::Store& store, const compiler::Options& options) {
+  return Compile(store, options, {});
+}
+
+ir::DesiredState Compile(const model::Store& store, const compiler::Options& options,
+                         const ShapesByNumber& numbers) {
   ir::DesiredState state;
   for (const model::IpFamily family : model::kIpFamilies) {
     if (family == model::IpFamily::kV6 && !options.ipv6_support) continue;
-    const compiler::RenderContext context{.options = options,
-                                          .marks = compiler::Marks::FromMask(options.mark_mask),
-                                          .family = family};
-    FamilyCompiler(store, context, state).Compile();
+    const compiler::RenderContext context{
+        .options = options,
+        .marks = compiler::Marks::FromMask(options.mark_mask, options.chain_layout),
+        .family = family};
+    FamilyCompiler(store, context, numbers, state).Compile();
   }
   return state;
 }

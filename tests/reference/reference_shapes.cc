@@ -15,10 +15,12 @@ using compiler::ShapeKind;
 bool IsAsked(ShapeKind kind, const model::Policy& policy) {
   switch (kind) {
     case ShapeKind::kWorkload:
+    case ShapeKind::kSharedWorkload:
     case ShapeKind::kHost:
     case ShapeKind::kHostTranslated:
       return !policy.do_not_track && !policy.pre_dnat;
     case ShapeKind::kForward:
+    case ShapeKind::kWorkloadForward:
       return !policy.do_not_track && !policy.pre_dnat && policy.apply_on_forward;
     case ShapeKind::kUntracked:
       return policy.do_not_track;
@@ -39,6 +41,8 @@ compiler::HostPolicies PoliciesOf(const model::Store& store, const compiler::Opt
   for (const auto& [kind, direction] : compiler::kHostShapes) {
     const bool normal = kind == ShapeKind::kHost || kind == ShapeKind::kHostTranslated;
     if (kind == ShapeKind::kUntracked && endpoint.interface_name == "*") continue;
+    const bool shared = options.chain_layout == compiler::ChainLayout::kShared;
+    if (kind == ShapeKind::kWorkloadForward && !shared) continue;
     compiler::Shape shape =
         ShapeOf(store, options, endpoint.labels, endpoint.profiles, kind, direction);
     if (normal || !shape.tiers.empty()) policies.shapes.push_back(std::move(shape));
@@ -87,7 +91,8 @@ compiler::Shape ShapeOf(const model::Store& store, const compiler::Options& opti
         id);
   }
   std::sort(matching.begin(), matching.end());
-  const bool asks_profiles = !EndsInNormalPolicy(kind) && kind != ShapeKind::kForward;
+  const bool asks_profiles = !EndsInNormalPolicy(kind) && kind != ShapeKind::kForward &&
+                             kind != ShapeKind::kWorkloadForward;
   compiler::Shape shape{.kind = kind,
                         .direction = direction,
                         .tiers = {},

@@ -19,8 +19,9 @@ T OrDie(absl::StatusOr<T> value, std::string_view text) {
 
 }  // namespace
 
-compiler::Options OptionsOfThisHost() {
+compiler::Options OptionsOfThisHost(compiler::ChainLayout layout) {
   compiler::Options options;
+  options.chain_layout = layout;
   options.hostname = kThisHost;
   return options;
 }

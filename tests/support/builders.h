@@ -15,7 +15,8 @@
 namespace felix::testing {
 
 inline constexpr std::string_view kThisHost = "host-a";
-[[nodiscard]] compiler::Options OptionsOfThisHost();
+[[nodiscard]] compiler::Options OptionsOfThisHost(
+    compiler::ChainLayout layout = compiler::ChainLayout::kPerContainer);
 
 [[nodiscard]] model::IpAddress Address(std::string_view text);
 [[nodiscard]] model::Cidr Net(std::string_view text);

@@ -13,6 +13,17 @@
 namespace felix::testing {
 namespace {
 
+// `members` are ordered by network first.
+template <typename Members>
+std::size_t InterfacesOf(const Members& members, const model::Cidr& net) {
+  std::size_t count = 0;
+  for (auto it = members.lower_bound({net, ""}); it != members.end() && it->first.first == net;
+       ++it) {
+    ++count;
+  }
+  return count;
+}
+
 absl::Status NotFound(const std::string& name) {
   return absl::NotFoundError(fmt::format("set {}: no such set", name));
 }
@@ -42,10 +53,26 @@ absl::StatusOr<std::optional<ipset::SetContent>> FakeKernelSets::Read(const std:
   content.header = HeaderOf(it->second);
   content.members.assign(it->second.members.begin(), it->second.members.end());
   content.strange_members = it->second.strange_members;
-  for (const auto& [key, marks] : it->second.interface_members) {
-    content.interface_members.push_back({key.first, key.second, marks.mark, marks.mask});
-  }
+  content.interface_members = InterfaceMembers(name);
   return content;
+}
+
+std::vector<ipset::InterfaceMember> FakeKernelSets::InterfaceMembers(
+    const std::string& name) const {
+  std::vector<ipset::InterfaceMember> members;
+  const Set& set = sets_.at(name);
+  for (const auto& [key, marks] : set.interface_members) {
+    members.push_back({key.first, key.second, marks.mark, marks.mask});
+    if (set.header.has_counters) members.back().counters = marks.counters;
+  }
+  return members;
+}
+
+void FakeKernelSets::Count(const std::string& name, const model::Cidr& net,
+                           const std::string& interface, std::uint64_t bytes) {
+  ipset::MemberCounters& counters = sets_.at(name).interface_members.at({net, interface}).counters;
+  ++counters.packets;
+  counters.bytes += bytes;
 }
 
 ipset::SetHeader FakeKernelSets::HeaderOf(const Set& set) const {
@@ -97,10 +124,16 @@ absl::Status FakeKernelSets::Execute(std::span<const ipset::Operation> operation
 }
 
 void FakeKernelSets::Put(const ipset::SetContent& content) {
-  sets_[content.header.name] = Set{content.header,
-                                   {content.members.begin(), content.members.end()},
-                                   content.strange_members,
-                                   {}};
+  Set& set = sets_[content.header.name];
+  set = Set{content.header,
+            {content.members.begin(), content.members.end()},
+            content.strange_members,
+            {},
+            false};
+  for (const ipset::InterfaceMember& member : content.interface_members) {
+    set.interface_members[{member.net, member.interface}] = {
+        member.mark, member.mask, member.counters.value_or(ipset::MemberCounters{})};
+  }
 }
 
 absl::Status FakeKernelSets::BeginStep() {
@@ -149,6 +182,7 @@ absl::Status FakeKernelSets::Do(const ipset::CreateInterfaceSet& create) {
   header.hash_size = create.hash_size;
   header.max_members = create.max_members;
   header.has_marks = true;
+  header.has_counters = true;
   return Create(std::move(header));
 }
 
@@ -198,11 +232,18 @@ absl::Status FakeKernelSets::Do(const ipset::AddInterfaceMembers& add) {
       return absl::InvalidArgumentError(what + ": bad name of an interface");
     }
     const InterfaceKey key{member.net, member.interface};
-    if (!set->interface_members.contains(key) &&
-        set->interface_members.size() >= set->header.max_members) {
+    if (!set->header.has_marks || (member.counters.has_value() && !set->header.has_counters)) {
+      return absl::FailedPreconditionError(what + ": the set has no marks or counters");
+    }
+    const auto found = set->interface_members.find(key);
+    const bool is_new = found == set->interface_members.end();
+    if (is_new && (set->poisoned || set->interface_members.size() >= set->header.max_members ||
+                   InterfacesOf(set->interface_members, member.net) >=
+                       ipset::InterfaceMember::kMaxInterfaces)) {
       return absl::ResourceExhaustedError(what + ": full");
     }
-    set->interface_members[key] = {member.mark, member.mask};
+    const ipset::MemberCounters former = is_new ? left_over_ : found->second.counters;
+    set->interface_members[key] = {member.mark, member.mask, member.counters.value_or(former)};
     EndStep();
   }
   return absl::OkStatus();
@@ -211,7 +252,11 @@ absl::Status FakeKernelSets::Do(const ipset::AddInterfaceMembers& add) {
 absl::Status FakeKernelSets::Do(const ipset::DeleteInterfaceMembers& del) {
   for (const ipset::InterfaceMember& member : del.members) {
     FELIX_ASSIGN_OR_RETURN(Set * set, Find(del.name, ipset::kInterfaceTypeName, del.family));
-    set->interface_members.erase({member.net, member.interface});
+    const auto found = set->interface_members.find({member.net, member.interface});
+    if (found != set->interface_members.end()) {
+      left_over_ = found->second.counters;
+      set->interface_members.erase(found);
+    }
     EndStep();
   }
   return absl::OkStatus();

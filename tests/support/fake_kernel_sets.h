@@ -22,9 +22,11 @@ namespace felix::testing {
 
 // The kernel's sets in memory, for tests. Refuses what the kernel refuses: names over 31 bytes, a
 // set created twice, more than kMaxSets sets, /0 in a network set, more members than fit, a swap of
-// unequal types, the destruction of a set that something names, a type that it lacks. A step is one
-// member added or deleted, or one operation of another kind; a test can fail the n-th and look at
-// the state after each.
+// unequal types, the destruction of a set that something names, a type that it lacks, marks and
+// counters for a set without, too many interfaces of one network. A step is one member added or
+// deleted, or one operation of another kind; a test can fail the n-th and look at the state after
+// each. A member with an interface that comes without counters finds those of the one that was
+// deleted last, as it may in the kernel.
 class FakeKernelSets final : public ipset::KernelSets {
  public:
   // The kernel numbers sets with 16 bits and grows the table of sets by 64.
@@ -41,6 +43,9 @@ class FakeKernelSets final : public ipset::KernelSets {
   // What others may do behind our back.
   void Put(const ipset::SetContent& content);
   void Vanish(const std::string& name) { sets_.erase(name); }
+  // As if a packet had found the member.
+  void Count(const std::string& name, const model::Cidr& net, const std::string& interface,
+             std::uint64_t bytes);
   void Reference(const std::string& name) { ++references_[name]; }
   void Release(const std::string& name) { --references_[name]; }
 
@@ -57,6 +62,8 @@ class FakeKernelSets final : public ipset::KernelSets {
   void LackType(const std::string& type) { lacking_types_.insert(type); }
   void FailNextList(absl::Status status) { list_fault_ = std::move(status); }
 
+  // As if the hash of a set with interfaces could not grow any more: it takes no new members.
+  void Poison(const std::string& name) { sets_.at(name).poisoned = true; }
   // Whoever names a set of the name cannot write to it at all.
   void BreakSet(const std::string& name) { broken_ = name; }
   // Called after every step that succeeded.
@@ -67,6 +74,8 @@ class FakeKernelSets final : public ipset::KernelSets {
   [[nodiscard]] const std::set<ir::SetMember>& Members(const std::string& name) const {
     return sets_.at(name).members;
   }
+  // Members with interfaces of a set that exists, in order.
+  [[nodiscard]] std::vector<ipset::InterfaceMember> InterfaceMembers(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> Names() const;
   [[nodiscard]] std::size_t steps() const { return steps_; }
   [[nodiscard]] std::size_t reads() const { return reads_; }
@@ -78,12 +87,14 @@ class FakeKernelSets final : public ipset::KernelSets {
   struct Marks {
     std::uint32_t mark = 0;
     std::uint32_t mask = 0;
+    ipset::MemberCounters counters;
   };
   struct Set {
     ipset::SetHeader header;
     std::set<ir::SetMember> members;
     std::size_t strange_members = 0;
     std::map<InterfaceKey, Marks> interface_members;
+    bool poisoned = false;
   };
 
   absl::Status Do(const ipset::CreateSet& create);
@@ -115,6 +126,7 @@ class FakeKernelSets final : public ipset::KernelSets {
   std::set<std::string> lacking_types_;
   std::string broken_;
   ipset::Pace pace_ = ipset::Pace::kBulk;
+  ipset::MemberCounters left_over_;  // what a deleted member counted
   std::string portions_of_;
   std::optional<ir::SetMember> portions_up_to_;
   std::size_t portions_ = 0;

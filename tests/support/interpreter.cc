@@ -229,6 +229,21 @@ class Walk {
     return Verdict::kAccept;
   }
 
+  Verdict TakeMark(const ir::MapSet& action) {
+    FELIX_CHECK(table_ == ir::Table::kMangle, "a mark from a set outside of mangle");
+    const auto map = state_.mark_maps.find({packet_.family(), action.set_id});
+    FELIX_CHECK(map != state_.mark_maps.end(), fmt::format("no map {}", action.set_id));
+    FELIX_CHECK(action.dimensions == 2, "a map has addresses and interfaces");
+    const bool of_source = action.side == ir::Side::kSource;
+    const auto value = map->second.values.find(
+        {.interface_name = of_source ? packet_.in_interface : packet_.out_interface,
+         .address = of_source ? packet_.source : packet_.destination});
+    if (value != map->second.values.end()) {
+      packet_.mark = (packet_.mark & ~map->second.mask) | value->second;
+    }
+    return Verdict::kContinue;
+  }
+
   Verdict Act(const ir::Rule& rule) {
     return std::visit(Overloaded{
                           [&](const ir::Accept&) { return Decide(rule, Verdict::kAccept); },
@@ -261,8 +276,7 @@ class Walk {
                             packet_.conntrack = ConntrackState::kUntracked;
                             return Verdict::kContinue;
                           },
-                          // Members of our sets carry no mark to take over.
-                          [&](const ir::MapSet&) { return Verdict::kContinue; },
+                          [&](const ir::MapSet& map) { return TakeMark(map); },
                           [&](const auto& translation) { return Translate(translation); },
                       },
                       rule.action);

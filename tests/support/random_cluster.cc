@@ -267,6 +267,12 @@ compiler::Options RandomOptions(std::uint64_t seed) {
   if (random.Chance(25)) options.mangle_allow_action = AllowAction::kReturn;
   if (random.Chance(60)) options.failsafe_inbound = RandomFailsafePorts(random);
   if (random.Chance(60)) options.failsafe_outbound = RandomFailsafePorts(random);
+  if (random.Chance(50)) {
+    options.chain_layout = ChainLayout::kShared;
+    // Also so few bits that not every shape gets a number, and bits that are not side by side.
+    options.mark_mask =
+        random.PickOf({0xffff0000U, 0xffff0000U, 0x0001ff00U, 0x00007f00U, 0x5555aaaaU});
+  }
   return options;
 }
 

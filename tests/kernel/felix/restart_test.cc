@@ -17,6 +17,7 @@
 
 #include "tests/kernel/felix/program.h"
 #include "tests/kernel/felix/steady_flow.h"
+#include "tests/support/layouts.h"
 #include "tests/support/random.h"
 #include "tests/support/seeds.h"
 
@@ -69,7 +70,7 @@ spec:
   return text;
 }
 
-class RestartTest : public ::testing::Test {
+class RestartTest : public ::testing::TestWithParam<compiler::ChainLayout> {
  protected:
   void SetUp() override {
     FELIX_REQUIRE_ROOT();
@@ -77,6 +78,7 @@ class RestartTest : public ::testing::Test {
     resources.Write("first.yaml", EndpointYaml("cali1", 1));
     resources.Write("second.yaml", EndpointYaml("cali2", 2));
     resources.Write("door.yaml", DoorYaml());
+    resources.Write("layout.yaml", ConfigurationYaml("chainLayout", LayoutName({GetParam(), 0})));
   }
   void WriteFillers(int policies, int rules) const {
     for (int i = 0; i < policies; ++i) {
@@ -91,7 +93,7 @@ class RestartTest : public ::testing::Test {
   ResourceDirectory resources;
 };
 
-TEST_F(RestartTest, AdoptsTenThousandRulesWithoutAWriteOrALostPacket) {
+TEST_P(RestartTest, AdoptsTenThousandRulesWithoutAWriteOrALostPacket) {
   WriteFillers(40, 250);
   const NetworkNamespace& router = containers->router();
   auto daemon = std::make_unique<FelixDaemon>(router, resources.address());
@@ -127,6 +129,9 @@ std::string Ordered(const std::string& dump) {
   for (std::string line; std::getline(in, line);) {
     if (line.starts_with(':')) line = line.substr(0, line.find(" ["));
     line = line.substr(0, line.find(" initval "));  // drawn by the kernel for each set
+    // Which shape has which number, and what was counted, depends on the past.
+    if (line.starts_with("add ")) line = line.substr(0, line.find(" packets "));
+    if (line.find("-shape -m mark") != std::string::npos) line = line.substr(line.find(" -g "));
     lines.push_back(line);
   }
   const auto table_chain = [](const std::string& line) {
@@ -148,7 +153,7 @@ std::string Ordered(const std::string& dump) {
   return out;
 }
 
-TEST_F(RestartTest, ConvergesAfterBeingKilledAtRandomMomentsAndOpensNothingMeanwhile) {
+TEST_P(RestartTest, ConvergesAfterBeingKilledAtRandomMomentsAndOpensNothingMeanwhile) {
   WriteFillers(10, 100);
   const NetworkNamespace& router = containers->router();
   const auto start = std::chrono::steady_clock::now();
@@ -190,6 +195,8 @@ TEST_F(RestartTest, ConvergesAfterBeingKilledAtRandomMomentsAndOpensNothingMeanw
   ASSERT_EQ(RunOnce(undisturbed, resources).exit_status, 0);
   EXPECT_EQ(Ordered(Dump(router)), Ordered(Dump(undisturbed)));
 }
+
+INSTANTIATE_TEST_SUITE_P(Layouts, RestartTest, BothLayouts(), LayoutName);
 
 }  // namespace
 }  // namespace felix::testing

@@ -36,6 +36,12 @@ class KernelEnvironment {
   void PutWithTimeout(const std::string& name) {
     Shell(fmt::format("ipset create {0} hash:net timeout 600 && ipset add {0} 10.9.9.9", name));
   }
+  void PutUncounted(const std::string& name) {
+    Shell(
+        fmt::format("ipset create {0} hash:net,iface maxelem 1048576 skbinfo && "
+                    "ipset add {0} 10.0.0.1,cali1 skbmark 0x1/0xff",
+                    name));
+  }
   static void Shell(const std::string& command) {
     EXPECT_EQ(std::system(command.c_str()), 0)
         << command;  // NOLINT(cert-env33-c,concurrency-mt-unsafe)

@@ -11,6 +11,7 @@
 #include "felix/dataplane.h"
 #include "felix/host_kernel.h"
 #include "tests/support/builders.h"
+#include "tests/support/layouts.h"
 #include "tests/support/network_namespace.h"
 #include "tests/support/packet_tester.h"
 
@@ -65,7 +66,7 @@ std::vector<Packet> RightfulPackets(const Flow& flow) {
   return {flow.from_container, answer};
 }
 
-class EstablishedFlow : public ::testing::Test {
+class EstablishedFlow : public ::testing::TestWithParam<compiler::ChainLayout> {
  protected:
   void SetUp() override {
     FELIX_REQUIRE_ROOT();
@@ -136,13 +137,13 @@ class EstablishedFlow : public ::testing::Test {
   }
 
   SystemClock clock_;
-  compiler::Graph graph_{testing::OptionsOfThisHost()};
+  compiler::Graph graph_{testing::OptionsOfThisHost(GetParam())};
   std::unique_ptr<PacketTester> tester_;
   std::unique_ptr<HostKernel> kernel_;
   std::unique_ptr<Dataplane> dataplane_;
 };
 
-TEST_F(EstablishedFlow, GoesOnThoughNothingNewPasses) {
+TEST_P(EstablishedFlow, GoesOnThoughNothingNewPasses) {
   ExpectRightfulPacketsPass();
   std::vector<Packet> packets;
   for (const Flow& flow : Flows()) {
@@ -154,28 +155,28 @@ TEST_F(EstablishedFlow, GoesOnThoughNothingNewPasses) {
   Expect(false, packets);
 }
 
-TEST_F(EstablishedFlow, IsShutToAnUnknownInterface) {
+TEST_P(EstablishedFlow, IsShutToAnUnknownInterface) {
   std::vector<Packet> packets;
   for (const Flow& flow : Flows()) packets.push_back(By(flow, "cali-unknown"));
   Expect(false, packets);
   ExpectRightfulPacketsPass();
 }
 
-TEST_F(EstablishedFlow, IsShutToANeighbourThatBorrowsTheAddress) {
+TEST_P(EstablishedFlow, IsShutToANeighbourThatBorrowsTheAddress) {
   std::vector<Packet> packets;
   for (const Flow& flow : Flows()) packets.push_back(By(flow, "cali2"));
   Expect(false, packets);
   ExpectRightfulPacketsPass();
 }
 
-TEST_F(EstablishedFlow, IsShutWhileTheEndpointIsAdministrativelyDown) {
+TEST_P(EstablishedFlow, IsShutWhileTheEndpointIsAdministrativelyDown) {
   Change({testing::EndpointId("one"), EndpointOne(false)});
   for (const Flow& flow : Flows()) Expect(false, RightfulPackets(flow));
   Change({testing::EndpointId("one"), EndpointOne(true)});
   ExpectRightfulPacketsPass();
 }
 
-TEST_F(EstablishedFlow, IsNewAgainToAnotherContainerThatGetsTheAddress) {
+TEST_P(EstablishedFlow, IsNewAgainToAnotherContainerThatGetsTheAddress) {
   tester_->router().Run([&] {
     graph_.OnUpdates(std::vector<model::Update>{
         {testing::EndpointId("one"), std::nullopt},
@@ -191,7 +192,7 @@ TEST_F(EstablishedFlow, IsNewAgainToAnotherContainerThatGetsTheAddress) {
   Expect(false, packets);
 }
 
-TEST_F(EstablishedFlow, IsLeftAloneIfTheEndpointIsReplacedAtItsInterface) {
+TEST_P(EstablishedFlow, IsLeftAloneIfTheEndpointIsReplacedAtItsInterface) {
   tester_->router().Run([&] {
     graph_.OnUpdates(std::vector<model::Update>{
         {testing::EndpointId("one"), std::nullopt},
@@ -203,10 +204,12 @@ TEST_F(EstablishedFlow, IsLeftAloneIfTheEndpointIsReplacedAtItsInterface) {
   ExpectRightfulPacketsPass();
 }
 
-TEST_F(EstablishedFlow, IsShutOnceTheEndpointIsRemoved) {
+TEST_P(EstablishedFlow, IsShutOnceTheEndpointIsRemoved) {
   Change({testing::EndpointId("one"), std::nullopt});
   for (const Flow& flow : Flows()) Expect(false, RightfulPackets(flow));
 }
+
+INSTANTIATE_TEST_SUITE_P(Layouts, EstablishedFlow, testing::BothLayouts(), testing::LayoutName);
 
 }  // namespace
 }  // namespace felix

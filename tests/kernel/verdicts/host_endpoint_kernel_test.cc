@@ -15,6 +15,7 @@
 #include "felix/host_kernel.h"
 #include "tests/reference/oracle.h"
 #include "tests/support/builders.h"
+#include "tests/support/layouts.h"
 #include "tests/support/network_namespace.h"
 #include "tests/support/packet_tester.h"
 
@@ -43,7 +44,7 @@ Packet Between(const model::IpAddress& source, const model::IpAddress& destinati
 }
 
 // world (192.0.2.9, 2001:db8::9) --- eth0 [router] eth1 --- lan (198.51.100.9, 2001:db8:1::9)
-class HostEndpointKernelTest : public ::testing::Test {
+class HostEndpointKernelTest : public ::testing::TestWithParam<compiler::ChainLayout> {
  protected:
   void SetUp() override {
     FELIX_REQUIRE_ROOT();
@@ -165,7 +166,7 @@ class HostEndpointKernelTest : public ::testing::Test {
   }
 
   static compiler::Options OptionsWithFailsafePorts() {
-    compiler::Options options = testing::OptionsOfThisHost();
+    compiler::Options options = testing::OptionsOfThisHost(GetParam());
     options.failsafe_inbound = {{model::kTcp, 22, std::nullopt}};
     options.failsafe_outbound = {{model::kUdp, 53, std::nullopt},
                                  {model::kTcp, 179, testing::Net("192.0.2.0/24")}};
@@ -176,7 +177,7 @@ class HostEndpointKernelTest : public ::testing::Test {
   std::unique_ptr<PacketTester> tester_;
 };
 
-TEST_F(HostEndpointKernelTest, EveryPathIsAsTheOracleSays) {
+TEST_P(HostEndpointKernelTest, EveryPathIsAsTheOracleSays) {
   using testing::Allow;
   using testing::Deny;
   using testing::Pass;
@@ -208,7 +209,7 @@ TEST_F(HostEndpointKernelTest, EveryPathIsAsTheOracleSays) {
   EXPECT_LT(arrived, static_cast<int>(packets.size()) - 20);
 }
 
-TEST_F(HostEndpointKernelTest, UntrackedTrafficNeedsARuleEachWayAndLeavesNoFlow) {
+TEST_P(HostEndpointKernelTest, UntrackedTrafficNeedsARuleEachWayAndLeavesNoFlow) {
   using testing::Allow;
   AddHostEndpoint("a", "eth0");
   AddPolicy("u", List::kUntracked, {To(Allow(), model::kUdp, 80), To(Allow(), model::kTcp, 80)},
@@ -226,7 +227,7 @@ TEST_F(HostEndpointKernelTest, UntrackedTrafficNeedsARuleEachWayAndLeavesNoFlow)
   }
 }
 
-TEST_F(HostEndpointKernelTest, FailsafePortsStayOpenToTheHostAndTheirAnswersTracked) {
+TEST_P(HostEndpointKernelTest, FailsafePortsStayOpenToTheHostAndTheirAnswersTracked) {
   AddHostEndpoint("a", "eth0");
   AddPolicy("shut", List::kUntracked, {testing::Deny()}, {testing::Deny()});
   Apply();
@@ -242,7 +243,7 @@ TEST_F(HostEndpointKernelTest, FailsafePortsStayOpenToTheHostAndTheirAnswersTrac
                  HostToWorld(v4, model::kUdp, 54), HostToWorld(v6, model::kTcp, 179)});
 }
 
-TEST_F(HostEndpointKernelTest, PreDnatPolicySeesWhatSomebodyElseTranslates) {
+TEST_P(HostEndpointKernelTest, PreDnatPolicySeesWhatSomebodyElseTranslates) {
   using testing::Allow;
   using testing::Deny;
   AddHostEndpoint("a", "eth0");
@@ -269,7 +270,7 @@ TEST_F(HostEndpointKernelTest, PreDnatPolicySeesWhatSomebodyElseTranslates) {
   ExpectAsTheOracleSays({redirected(80, 2004), redirected(81, 2005)});
 }
 
-TEST_F(HostEndpointKernelTest, WhatTheHostSendsIsPolicedWhereATranslationTakesIt) {
+TEST_P(HostEndpointKernelTest, WhatTheHostSendsIsPolicedWhereATranslationTakesIt) {
   using testing::Allow;
   AddHostEndpoint("a", "eth0");
   AddHostEndpoint("b", "eth1");
@@ -299,6 +300,9 @@ TEST_F(HostEndpointKernelTest, WhatTheHostSendsIsPolicedWhereATranslationTakesIt
   Expect(true, {to_open_port});
   Expect(false, {to_shut_port, to_shut_side});
 }
+
+INSTANTIATE_TEST_SUITE_P(Layouts, HostEndpointKernelTest, testing::BothLayouts(),
+                         testing::LayoutName);
 
 }  // namespace
 }  // namespace felix

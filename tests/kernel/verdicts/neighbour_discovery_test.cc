@@ -22,6 +22,7 @@
 #include "felix/dataplane.h"
 #include "felix/host_kernel.h"
 #include "tests/support/builders.h"
+#include "tests/support/layouts.h"
 #include "tests/support/network_namespace.h"
 
 namespace felix {
@@ -83,7 +84,7 @@ class Socket {
 
 //   fd00::1 container1 eth0 --- cali1 host cali2 --- eth0 container2 fd00::2
 // Each container knows one way, the link-local gateway, as Calico sets it up.
-class NeighbourDiscovery : public ::testing::Test {
+class NeighbourDiscovery : public ::testing::TestWithParam<compiler::ChainLayout> {
  protected:
   void SetUp() override {
     FELIX_REQUIRE_ROOT();
@@ -180,12 +181,12 @@ class NeighbourDiscovery : public ::testing::Test {
   std::optional<NetworkNamespace> container1_;
   std::optional<NetworkNamespace> container2_;
   SystemClock clock_;
-  compiler::Graph graph_{testing::OptionsOfThisHost()};
+  compiler::Graph graph_{testing::OptionsOfThisHost(GetParam())};
   std::unique_ptr<HostKernel> kernel_;
   std::unique_ptr<Dataplane> dataplane_;
 };
 
-TEST_F(NeighbourDiscovery, ContainersWithIpv6OnlyReachEachOtherFromColdCaches) {
+TEST_P(NeighbourDiscovery, ContainersWithIpv6OnlyReachEachOtherFromColdCaches) {
   ASSERT_EQ(graph_.options().endpoint_to_host_action, compiler::EndpointToHostAction::kDrop);
   Apply();
   EXPECT_TRUE(ArrivesFromCold(1, 2));
@@ -194,7 +195,7 @@ TEST_F(NeighbourDiscovery, ContainersWithIpv6OnlyReachEachOtherFromColdCaches) {
   EXPECT_NE(gateway.find("lladdr"), std::string::npos) << gateway;
 }
 
-TEST_F(NeighbourDiscovery, TheEndpointToHostActionDropsWhatIsNotDiscovery) {
+TEST_P(NeighbourDiscovery, TheEndpointToHostActionDropsWhatIsNotDiscovery) {
   sockaddr_in6 gateway = SocketAddress("fe80::1", kPort);
   container1_->Run([&] { gateway.sin6_scope_id = if_nametoindex("eth0"); });
   const Socket receiver(*host_, SOCK_DGRAM, 0);
@@ -210,7 +211,7 @@ TEST_F(NeighbourDiscovery, TheEndpointToHostActionDropsWhatIsNotDiscovery) {
   EXPECT_FALSE(arrives());
 }
 
-TEST_F(NeighbourDiscovery, ARemovedEndpointFindsNobody) {
+TEST_P(NeighbourDiscovery, ARemovedEndpointFindsNobody) {
   Apply();
   ASSERT_TRUE(ArrivesFromCold(1, 2));
   graph_.OnUpdates(std::vector<model::Update>{{testing::EndpointId("one"), std::nullopt}});
@@ -221,7 +222,7 @@ TEST_F(NeighbourDiscovery, ARemovedEndpointFindsNobody) {
   EXPECT_EQ(gateway.find("lladdr"), std::string::npos) << gateway;
 }
 
-TEST_F(NeighbourDiscovery, ARouterAdvertisementOfAContainerIsNotHeard) {
+TEST_P(NeighbourDiscovery, ARouterAdvertisementOfAContainerIsNotHeard) {
   const auto heard = [&] {
     const Socket behind_input(*host_, SOCK_RAW, IPPROTO_ICMPV6);
     icmp6_filter only_advertisements;
@@ -243,6 +244,8 @@ TEST_F(NeighbourDiscovery, ARouterAdvertisementOfAContainerIsNotHeard) {
   EXPECT_FALSE(heard());
   EXPECT_EQ(Output(*host_, "ip -6 route show"), before);
 }
+
+INSTANTIATE_TEST_SUITE_P(Layouts, NeighbourDiscovery, testing::BothLayouts(), testing::LayoutName);
 
 }  // namespace
 }  // namespace felix

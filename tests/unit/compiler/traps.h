@@ -46,7 +46,15 @@ class Traps : public GraphFixture {
   }
   testing::Verdict Send(const testing::Packet& packet) {
     static_cast<void>(graph_.Flush());
-    return testing::Run(graph_.desired(), packet);
+    const testing::Verdict verdict = testing::Run(graph_.desired(), packet);
+    // Whichever way containers are told apart.
+    Options options = graph_.options();
+    options.chain_layout = ChainLayout::kShared;
+    Graph other(options);
+    other.OnUpdates(graph_.store().Snapshot());
+    static_cast<void>(other.Flush());
+    EXPECT_EQ(testing::Run(other.desired(), packet), verdict) << "with shared chains: " << packet;
+    return verdict;
   }
   bool Passes(const testing::Packet& packet) { return Send(packet) == testing::Verdict::kAccept; }
 

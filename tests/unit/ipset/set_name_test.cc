@@ -38,6 +38,25 @@ TEST(SetName, OwnsCurrentAndHistoricPrefixesOfItsFamilyOnly) {
   }
 }
 
+TEST(SetName, MarkMapsAndAddressSetsShareNoName) {
+  for (const char* name : {"cali40e:from", "cali40e:to", "cali4e0", "cali4e12"}) {
+    EXPECT_TRUE(IsMarkMap(IpFamily::kV4, name)) << name;
+    EXPECT_FALSE(IsMarkMap(IpFamily::kV6, name)) << name;
+    EXPECT_FALSE(IsOurs(IpFamily::kV4, name)) << name;
+  }
+  for (const char* name : {"cali60e:from", "cali6e0"}) {
+    EXPECT_TRUE(IsMarkMap(IpFamily::kV6, name)) << name;
+    EXPECT_FALSE(IsMarkMap(IpFamily::kV4, name)) << name;
+    EXPECT_FALSE(IsOurs(IpFamily::kV6, name)) << name;
+  }
+  for (const char* name : {"cali40s:e:x", "cali4t0", "cali40n:e", "felix-4e:x", "KUBE-X", ""}) {
+    EXPECT_FALSE(IsMarkMap(IpFamily::kV4, name)) << name;
+  }
+  EXPECT_EQ(TemporaryMarkMapName(IpFamily::kV4, 7), "cali4e7");
+  EXPECT_TRUE(IsMarkMap(IpFamily::kV6, TemporaryMarkMapName(IpFamily::kV6, 12)));
+  EXPECT_NE(KernelSetName({IpFamily::kV4, "e:0"}), TemporaryMarkMapName(IpFamily::kV4, 0));
+}
+
 TEST(SetName, DisownsEverythingElse) {
   for (const char* name : {"", "cali", "cali5", "felix", "felix-", "KUBE-CLUSTER-IP", "xcali40a",
                            "felix-masq-ipam-pools2"}) {
