@@ -201,6 +201,9 @@ ir::Chain RenderEndpoint(const model::WorkloadEndpoint& endpoint, Direction dire
     chain.rules.push_back(
         When(BitsSet(context.marks.scratch)).Then(ir::Return{}).Because("neighbour discovery"));
   }
+  if (ingress && IsPlanted(Fault::kForeignDestinationPasses)) {
+    return {{When().Then(to_shape).Because("any destination")}};
+  }
   if (IsPlanted(Fault::kSourceCheckMissing)) return {{When().Then(to_shape).Because("any source")}};
   chain.rules.push_back(When().Then(ir::Drop{}).Because("address of somebody else"));
   return chain;

@@ -93,7 +93,14 @@ namespace felix::compiler {
   X(kHostAddressesNotInSets)       \
   X(kHostProfileLabelsUnheard)     \
   X(kInterfaceChangeUnheard)       \
-  X(kRulesStaleOutsideOfFilter)
+  X(kRulesStaleOutsideOfFilter)    \
+  X(kUnknownElementBelieved)       \
+  X(kNumberReusedAtOnce)           \
+  X(kRefusedPasses)                \
+  X(kShapeBitIgnored)              \
+  X(kUnjudgedPasses)               \
+  X(kPrefixesWithoutChains)        \
+  X(kForeignDestinationPasses)
 
 #define FELIX_FAULT_ENUMERATOR(name) name,
 enum class Fault : std::uint8_t { kNone, FELIX_FAULTS(FELIX_FAULT_ENUMERATOR) };

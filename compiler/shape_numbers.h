@@ -12,6 +12,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 
+#include "compiler/fault.h"
 #include "compiler/shape.h"
 
 namespace felix::compiler {
@@ -74,7 +75,9 @@ class ShapeNumbers {
   };
 
   [[nodiscard]] bool IsTaken(std::uint32_t number) const;
-  [[nodiscard]] bool IsForgotten(const Idle& idle) const { return idle.since < applied_; }
+  [[nodiscard]] bool IsForgotten(const Idle& idle) const {
+    return idle.since < applied_ || IsPlanted(Fault::kNumberReusedAtOnce);
+  }
   [[nodiscard]] std::optional<std::uint32_t> Oldest() const;
   std::optional<std::uint32_t> Take(const Shape& shape);
 

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "compiler/fault.h"
+
 namespace felix::compiler {
 namespace {
 
@@ -43,7 +45,9 @@ class Tree {
 
   // Whether the number in the mark agrees with this one in all but its lowest `level` bits.
   [[nodiscard]] ir::MarkMatch Has(std::uint32_t number, int level) const {
-    const std::uint32_t asked = ~std::uint32_t{0} << static_cast<unsigned>(level);
+    const unsigned ignored =
+        static_cast<unsigned>(level) + (IsPlanted(Fault::kShapeBitIgnored) ? 1 : 0);
+    const std::uint32_t asked = ~std::uint32_t{0} << ignored;
     return {.value = marks_.ShapeBits(number & asked), .mask = marks_.ShapeBits(asked)};
   }
 

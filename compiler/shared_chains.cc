@@ -6,6 +6,7 @@
 
 #include "compiler/chain_renderer.h"
 #include "compiler/entry_rules.h"
+#include "compiler/fault.h"
 #include "compiler/names.h"
 
 namespace felix::compiler {
@@ -87,9 +88,11 @@ ir::Chain RenderElement(const RenderContext& context, Direction direction) {
       When()
           .Then(ir::MapSet{.set_id = ElementMapId(direction), .dimensions = 2, .side = side})
           .Because("whose packet this is"));
-  chain.rules.push_back(When(ir::MarkMatch{.value = 0, .mask = marks.known})
-                            .Then(ir::Goto{DispatchChainName(direction)})
-                            .Because("no element tells"));
+  if (!IsPlanted(Fault::kUnknownElementBelieved)) {
+    chain.rules.push_back(When(ir::MarkMatch{.value = 0, .mask = marks.known})
+                              .Then(ir::Goto{DispatchChainName(direction)})
+                              .Because("no element tells"));
+  }
   chain.rules.push_back(When(ir::MarkMatch{.value = marks.exempt, .mask = marks.exempt})
                             .Then(ir::Return{})
                             .Because("established or exempt"));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "compiler/chain_renderer.h"
+#include "compiler/fault.h"
 #include "compiler/shape_tree.h"
 
 namespace felix::compiler {
@@ -141,8 +142,9 @@ void SharedLayout::Settle(const std::string& interface_name) {
   }
   EmitElements(interface_name, container, wanted);
   const bool needs_chains =
-      container.shapes.has_value() && (!container.numbers.has_value() || !rest.addresses.empty() ||
-                                       !rest.allow_spoofed_source_prefixes.empty());
+      container.shapes.has_value() &&
+      (!container.numbers.has_value() || !rest.addresses.empty() ||
+       (!rest.allow_spoofed_source_prefixes.empty() && !IsPlanted(Fault::kPrefixesWithoutChains)));
   if (needs_chains) {
     own_chains_.Set(interface_name, rest, &*container.shapes);
   } else {

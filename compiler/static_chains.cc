@@ -43,11 +43,13 @@ ir::Chain RenderForward(const RenderContext& context, const HostTraits& host) {
 // With ChainLayout=Shared the mangle table has judged what containers send and receive.
 void RenderJudged(const RenderContext& context, ir::Chain& chain) {
   const Marks& marks = context.marks;
-  if (context.options.filter_deny_action == DenyAction::kReject) {
+  if (context.options.filter_deny_action == DenyAction::kReject &&
+      !IsPlanted(Fault::kRefusedPasses)) {
     chain.rules.push_back(When(ir::MarkMatch{.value = marks.refused, .mask = marks.refused})
                               .Then(ir::Reject{})
                               .Because("refused in the mangle table"));
   }
+  if (IsPlanted(Fault::kUnjudgedPasses) || IsPlanted(Fault::kRefusedPasses)) return;
   chain.rules.push_back(When(ir::MarkMatch{.value = 0, .mask = marks.accept})
                             .Then(ir::Drop{})
                             .Because("not accepted in the mangle table"));

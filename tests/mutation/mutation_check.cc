@@ -66,6 +66,8 @@ bool IsCaught(Progress& progress) {
     if (testing::CheckTearDown(seed, on_step).has_value()) return true;
     Note(progress, "meaning", seed);
     if (testing::CheckMeaning(seed, on_step, seen).has_value()) return true;
+    Note(progress, "transitions", seed);
+    if (testing::CheckTransitions(seed, on_step, seen).has_value()) return true;
     Note(progress, "rare rules", seed);
     if (testing::CheckRareRules(seed, on_step, seen).has_value()) return true;
     Note(progress, "host paths", seed);

@@ -48,6 +48,18 @@ TEST(GraphMeaning, RulesAboutTheHostItselfDoSoToo) {
   EXPECT_GT(seen[Verdict::kContinue], 1000);
 }
 
+TEST(GraphMeaning, OfContainersOnTheirWayIntoTheKernelIsTheOldOrTheNew) {
+  testing::VerdictCounts seen = WalkSeeds(100, testing::CheckTransitions);
+  EXPECT_GT(seen[Verdict::kDeny], 1000);
+  EXPECT_GT(seen[Verdict::kAccept], 1000);
+}
+
+TEST(GraphMeaning, IsTheSameInBothLayouts) {
+  testing::VerdictCounts seen = WalkSeeds(150, testing::CheckLayouts);
+  EXPECT_GT(seen[Verdict::kDeny], 1000);
+  EXPECT_GT(seen[Verdict::kAccept], 1000);
+}
+
 TEST(GraphMeaning, RareRulesDoSoToo) {
   testing::VerdictCounts seen = WalkSeeds(100, testing::CheckRareRules);
   EXPECT_GT(seen[Verdict::kDeny], 1000);

@@ -50,6 +50,15 @@ using VerdictCounts = std::map<Verdict, int>;
 [[nodiscard]] std::optional<Violation> CheckHostPaths(std::uint64_t seed, const OnStep& on_step,
                                                       VerdictCounts& seen);
 
+// While a change of endpoints is on its way into the kernel, elements first or rules first, a
+// packet that is denied before and afterwards is denied at each moment, and one that passes before
+// and afterwards passes.
+[[nodiscard]] std::optional<Violation> CheckTransitions(std::uint64_t seed, const OnStep& on_step,
+                                                        VerdictCounts& seen);
+// Both layouts do the same with a packet.
+[[nodiscard]] std::optional<Violation> CheckLayouts(std::uint64_t seed, const OnStep& on_step,
+                                                    VerdictCounts& seen);
+
 [[nodiscard]] std::optional<Violation> CheckPackets(const compiler::Graph& graph,
                                                     const std::vector<Packet>& packets, int step,
                                                     VerdictCounts& seen);

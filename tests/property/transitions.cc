@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "fmt/format.h"
+
+#include "compiler/graph.h"
+#include "compiler/ir/print.h"
+#include "tests/property/properties.h"
+#include "tests/support/interpreter.h"
+#include "tests/support/packet_samples.h"
+#include "tests/support/random.h"
+#include "tests/support/random_cluster.h"
+
+namespace felix::testing {
+namespace {
+
+// Members come before the rules change and go after it, whatever the layout.
+void Unite(const ir::DesiredState& other, ir::DesiredState& state) {
+  for (const auto& [key, set] : other.sets) {
+    ir::AddressSet& united = state.sets[key];
+    united.kind = set.kind;
+    for (const ir::SetMember& member : set.members) united.members.insert(member);
+  }
+}
+
+// The maps when what leaves has left, and nothing has arrived but in maps that nobody reads yet.
+ir::DesiredState WithoutLeaving(const ir::DesiredState& before, const ir::DesiredState& after) {
+  ir::DesiredState state = before;
+  for (auto& [key, map] : state.mark_maps) {
+    const auto wanted = after.mark_maps.find(key);
+    if (wanted == after.mark_maps.end()) continue;
+    absl::btree_map<ir::LocalAddress, std::uint32_t> kept;
+    for (const auto& [address, value] : map.values) {
+      const bool stays = wanted->second.values.contains(address) && wanted->second.mask == map.mask;
+      if (stays) kept.emplace(address, value);
+    }
+    map.values = std::move(kept);
+  }
+  for (const auto& [key, map] : after.mark_maps) state.mark_maps.emplace(key, map);
+  return state;
+}
+
+struct Moment {
+  const char* name;
+  ir::DesiredState state;
+};
+
+// Whether the packet meets, at each moment, what it met before or will meet afterwards.
+std::optional<std::string> Contradiction(const Packet& packet, const ir::DesiredState& before,
+                                         const ir::DesiredState& after,
+                                         const std::vector<Moment>& moments) {
+  const bool denied_before = Run(before, packet) == Verdict::kDeny;
+  const bool denied_after = Run(after, packet) == Verdict::kDeny;
+  if (denied_before != denied_after) return std::nullopt;
+  for (const Moment& moment : moments) {
+    const Verdict verdict = Run(moment.state, packet);
+    if ((verdict == Verdict::kDeny) == denied_before) continue;
+    return fmt::format("{}, packet {}: {}\nbefore:\n{}\nafter:\n{}", moment.name, packet.ToString(),
+                       VerdictName(verdict), ir::Print(before), ir::Print(after));
+  }
+  return std::nullopt;
+}
+
+std::vector<model::Update> OfEndpoints(std::vector<model::Update> updates) {
+  std::erase_if(updates, [](const model::Update& update) {
+    return !std::holds_alternative<model::WorkloadEndpointId>(update.key);
+  });
+  return updates;
+}
+
+}  // namespace
+
+std::optional<Violation> CheckTransitions(std::uint64_t seed, const OnStep& on_step,
+                                          VerdictCounts& seen) {
+  compiler::Options options = RandomOptions(seed);
+  options.chain_layout = compiler::ChainLayout::kShared;
+  Random random(seed);
+  options.mark_mask = random.PickOf({0xffff0000U, 0x0001ff00U, 0x00007f00U});
+  RandomCluster cluster(seed);
+  compiler::Graph graph(options);
+  for (int i = 0; i < 60; ++i) graph.OnUpdates(cluster.Mutate());
+  static_cast<void>(graph.Flush());
+  graph.OnApplied();
+  ir::DesiredState held = graph.desired();
+  for (int step = 0; step < 30; ++step) {
+    on_step(step);
+    graph.OnUpdates(OfEndpoints(cluster.Mutate()));
+    if (random.Chance(20)) graph.DropIdleShapes();
+    static_cast<void>(graph.Flush());
+    // Some states never come to the kernel by themselves.
+    if (random.Chance(30)) continue;
+    const ir::DesiredState& wanted = graph.desired();
+    ir::DesiredState before = held;
+    ir::DesiredState after = wanted;
+    Unite(wanted, before);
+    Unite(held, after);
+    const ir::DesiredState left = WithoutLeaving(before, after);
+    ir::DesiredState committed = after;
+    committed.mark_maps = left.mark_maps;
+    const std::vector<Moment> moments = {{"what leaves has left", left},
+                                         {"the tables are written", committed}};
+    for (const Packet& packet : SamplePackets(graph.store(), options, seed * 1000 + step, 60)) {
+      ++seen[Run(wanted, packet)];
+      if (auto what = Contradiction(packet, before, after, moments); what.has_value()) {
+        return Violation{step, *std::move(what)};
+      }
+    }
+    held = wanted;
+    graph.OnApplied();
+  }
+  return std::nullopt;
+}
+
+std::optional<Violation> CheckLayouts(std::uint64_t seed, const OnStep& on_step,
+                                      VerdictCounts& seen) {
+  compiler::Options options = RandomOptions(seed);
+  options.mark_mask = Random(seed).PickOf({0xffff0000U, 0x0001ff00U, 0x00007f00U});
+  options.chain_layout = compiler::ChainLayout::kPerContainer;
+  compiler::Graph own_chains(options);
+  options.chain_layout = compiler::ChainLayout::kShared;
+  compiler::Graph shared(options);
+  RandomCluster cluster(seed);
+  const auto is_own = [&](const Packet& packet) {
+    for (const auto& [id, endpoint] : cluster.store().endpoints()) {
+      if (endpoint.interface_name != packet.out_interface) continue;
+      for (const model::IpAddress& address : endpoint.addresses) {
+        if (address == packet.destination) return true;
+      }
+    }
+    return false;
+  };
+  for (int step = 0; step < 12; ++step) {
+    on_step(step);
+    for (int i = 0; i < 4; ++i) {
+      const std::vector<model::Update> updates = cluster.Mutate();
+      own_chains.OnUpdates(updates);
+      shared.OnUpdates(updates);
+    }
+    static_cast<void>(own_chains.Flush());
+    static_cast<void>(shared.Flush());
+    if (step % 2 == 0) shared.OnApplied();
+    for (const Packet& packet : SamplePackets(cluster.store(), options, seed * 1000 + step, 60)) {
+      // On the way to a container elements ask for its address, and discovery by link-local
+      // addresses passes them by.
+      const bool to_workload = compiler::IsWorkloadInterface(packet.out_interface, options);
+      if (to_workload && (packet.redirection.has_value() || !is_own(packet))) continue;
+      if (packet.family() == model::IpFamily::kV6 && packet.IsIcmp()) continue;
+      const Verdict want = Run(own_chains.desired(), packet);
+      ++seen[want];
+      const Verdict got = Run(shared.desired(), packet);
+      if (got == want) continue;
+      return Violation{step, fmt::format("packet {}: {} with chains per container, {} with shared "
+                                         "ones\n{}",
+                                         packet.ToString(), VerdictName(want), VerdictName(got),
+                                         ir::Print(shared.desired()))};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace felix::testing
