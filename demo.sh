@@ -8,13 +8,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
   cat << 'END'
-Usage: ./demo.sh [--no-build]
+Usage: ./demo.sh [--etcd] [--no-build]
 
 Two agents and four probe tasks, all on this machine, each in a network namespace of its own: A and
 B on agent1, C and D on agent2. Every probe listens on port 9000 and everyone tries to reach all.
 Shows who reaches whom while all are in the group `public`, when they are parted into `star-1` and
 `star-2`, and how fast a task that is moved to another group is let in and shut out.
 
+  --etcd       both agents on one etcd instead of one directory of files
   --no-build   install and build nothing; take the binaries of the release build as they are
   --help       this text
 
@@ -24,8 +25,10 @@ END
 }
 
 BUILD=yes
+ETCD=no
 for argument; do
   case $argument in
+    --etcd) ETCD=yes ;;
     --no-build) BUILD=no ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
@@ -36,6 +39,8 @@ FELIX_BIN=${FELIX_BIN:-build/release/felix/felix}
 FELIX_PROBE=${FELIX_PROBE:-build/release/tests/demo/felix-probe}
 
 WAIT_MS=10000
+CHANGE_NAME='the rename'
+if [[ $ETCD == yes ]]; then CHANGE_NAME='etcdctl was called'; fi
 declare -A GROUP=() VERDICT=() AGENT_PID=()
 
 WORK=''
@@ -103,7 +108,7 @@ start_probe() {
 start_agent() {
   # Without the settings that may stand in the environment of whoever runs this.
   start "$1" "$WORK/$1.log" env -i PATH="$PATH" XTABLES_LOCKFILE="$WORK/$1.lock" "$FELIX_BIN" \
-    --datastore "file:$WORK/datastore" --hostname "$1" --log-level info
+    --datastore "$(datastore_address)" --hostname "$1" --log-level info
   AGENT_PID[$1]=$!
 }
 
@@ -209,12 +214,12 @@ own_figure() {
   grep applied "$WORK/$1.log" | sed -n "$(($2 + 1))p" | sed -nE 's/.*total_us=([0-9]+).*/\1/p'
 }
 
-# move_task TASK GROUP FLOW...: renames a new version of the endpoint into its place while
+# move_task TASK GROUP FLOW...: puts a new version of the endpoint into its place while
 # connections are opened on all flows; each is FROM,TO,WANTED. Fills REPORT.
 declare -A REPORT=()
 move_task() {
   local task=$1 group=$2 flow from to wanted name outcome figures status=0
-  local -a arguments=()
+  local -a arguments=() CHANGE=()
   shift 2
   for flow; do
     IFS=, read -r from to wanted <<< "$flow"
@@ -222,8 +227,9 @@ move_task() {
   done
   print_endpoint "$task" "$group" > "$WORK/staged"
   GROUP[$task]=$group
-  run "$FELIX_PROBE" watch "${arguments[@]}" --timeout-ms "$WAIT_MS" \
-    --rename "$WORK/staged" "$WORK/datastore/endpoint-$task.json" > "$WORK/watch" || status=$?
+  change_arguments "endpoint-$task.json"
+  run "$FELIX_PROBE" watch "${arguments[@]}" --timeout-ms "$WAIT_MS" "${CHANGE[@]}" \
+    > "$WORK/watch" || status=$?
   while read -r name outcome figures; do
     REPORT[$name]=$figures
     [[ $outcome == ok ]] || fail "during the move, ${name/>/ to } is not as it must be: $figures"
@@ -245,8 +251,9 @@ print_change() {
   [[ -n $own ]] || fail "felix of $4 does not say how long it took"
   ((own < $(microseconds_now) - MOVE_BEGUN)) ||
     fail "felix of $4 says that it took $(milliseconds "$own"), longer than since the move began"
-  note "$(printf '%-22s %12s after the rename; %s itself says %s' \
-    "${1/>/ to } is $2" "$(milliseconds "$(figure "$1" "$3")")" "$4" "$(milliseconds "$own")")"
+  note "$(printf '%-22s %12s after %s; %s itself says %s' \
+    "${1/>/ to } is $2" "$(milliseconds "$(figure "$1" "$3")")" "$CHANGE_NAME" "$4" \
+    "$(milliseconds "$own")")"
 }
 
 show_move() {
@@ -289,7 +296,9 @@ prepare() {
     setup_build release felix/felix tests/demo/felix-probe
   fi
   local needed
-  for needed in "$FELIX_BIN" "$FELIX_PROBE" ip sysctl; do
+  local -a tools=(ip sysctl)
+  if [[ $ETCD == yes ]]; then tools+=(etcd etcdctl); fi
+  for needed in "$FELIX_BIN" "$FELIX_PROBE" "${tools[@]}"; do
     command -v "$needed" > /dev/null || setup_cannot_run "there is no $needed; build it first"
   done
   trap clean_up EXIT
@@ -317,6 +326,12 @@ main() {
   wrong=$(first_wrong_cell)
   [[ -z $wrong ]] || fail "wrong cell, before there is any agent: $wrong"
   note 'all four run, and everyone reaches all of them, as no agent is there yet'
+
+  if [[ $ETCD == yes ]]; then
+    step "One etcd for both agents, at $ETCD_URL"
+    start_etcd
+    note 'etcd answers, and says that it is ready to be used'
+  fi
 
   step 'Everyone in the group public'
   put_profiles
@@ -347,7 +362,7 @@ main() {
     ((name <= slowest)) || slowest=$name
   done
   printf '\n%sThe demo passed.%s %d cells in %d matrices; the move was in force everywhere %s\n' \
-    "$GOOD" "$PLAIN" "$CELLS" "$MATRICES" "$(milliseconds "$slowest") after the rename."
+    "$GOOD" "$PLAIN" "$CELLS" "$MATRICES" "$(milliseconds "$slowest") after $CHANGE_NAME."
 }
 
 main

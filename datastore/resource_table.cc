@@ -16,89 +16,103 @@ ResourceTable::ResourceTable(std::vector<model::Update> built_in) {
   }
 }
 
-void ResourceTable::Forget(const std::string& name, const File& file) {
-  for (std::size_t i = 0; i < file.objects.size(); ++i) {
-    const Object& object = file.objects[i];
-    changed_refusals_.insert_or_assign(object.refusal_id, std::nullopt);
-    if (object.ignored_kind) {
-      const auto count = ignored_kinds_.find(*object.ignored_kind);
+const ResourceTable::Extras& ResourceTable::Object::more() const {
+  static const Extras kNone;
+  return extras ? *extras : kNone;
+}
+
+std::string ResourceTable::RefusalId(const std::string& file, const Object& object) {
+  return object.repeat == 1 ? fmt::format("{}#{}", file, object.name)
+                            : fmt::format("{}#{}#{}", file, object.name, object.repeat);
+}
+
+std::string ResourceTable::RefusalId(const Place& place) {
+  return RefusalId(place.file->first, At(place));
+}
+
+void ResourceTable::Forget(const Files::value_type& file) {
+  for (std::size_t i = 0; i < file.second.objects.size(); ++i) {
+    const Object& object = file.second.objects[i];
+    const Extras& more = object.more();
+    const Place place{object.is_v1, &file, i};
+    changed_refusals_.insert_or_assign(RefusalId(place), std::nullopt);
+    if (more.ignored_kind) {
+      const auto count = ignored_kinds_.find(*more.ignored_kind);
       if (--count->second == 0) ignored_kinds_.erase(count);
     }
-    if (object.hold) holds_.erase(Place{object.is_v1, name, i});
+    if (more.hold) holds_.erase(place);
     if (!object.key) continue;
     changed_keys_.insert(*object.key);
     const auto places = definitions_.find(*object.key);
-    places->second.erase(Place{object.is_v1, name, i});
+    places->second.erase(place);
     if (places->second.empty()) definitions_.erase(places);
   }
 }
 
 void ResourceTable::SetFile(const std::string& file, const std::string& display_name,
                             std::vector<Decoded> objects) {
-  File& entry = files_[file];
-  Forget(file, entry);
-  entry.display_name = display_name;
-  entry.objects.clear();
-  entry.objects.reserve(objects.size());
+  Files::value_type& entry = *files_.try_emplace(file).first;
+  Forget(entry);
+  entry.second.display_name = display_name == file ? "" : display_name;
+  entry.second.objects.clear();
+  entry.second.objects.reserve(objects.size());
   absl::flat_hash_map<std::string, int> seen;
   for (Decoded& decoded : objects) {
     Object object;
-    const int repeat = ++seen[decoded.object];
-    object.refusal_id = repeat == 1 ? fmt::format("{}#{}", file, decoded.object)
-                                    : fmt::format("{}#{}#{}", file, decoded.object, repeat);
+    object.repeat = ++seen[decoded.object];
     object.name = std::move(decoded.object);
     object.position = decoded.position;
     object.key = std::move(decoded.key);
     if (decoded.value) {
       object.value = std::make_shared<const model::Resource>(*std::move(decoded.value));
     }
-    object.policy = std::move(decoded.policy);
-    object.refusal = std::move(decoded.refusal);
-    object.ignored_kind = std::move(decoded.ignored_kind);
+    if (decoded.policy || decoded.refusal || decoded.ignored_kind || decoded.hold ||
+        !decoded.part.empty()) {
+      object.extras = std::make_unique<const Extras>(Extras{
+          std::move(decoded.policy), std::move(decoded.refusal), std::move(decoded.ignored_kind),
+          std::move(decoded.part), std::move(decoded.hold)});
+    }
     object.is_v1 = decoded.is_v1;
-    object.part = std::move(decoded.part);
-    object.hold = std::move(decoded.hold);
 
-    const Place place{object.is_v1, file, entry.objects.size()};
-    if (object.hold) holds_.insert(place);
-    if (object.ignored_kind) ++ignored_kinds_[*object.ignored_kind];
+    const Extras& more = object.more();
+    const Place place{object.is_v1, &entry, entry.second.objects.size()};
+    if (more.hold) holds_.insert(place);
+    if (more.ignored_kind) ++ignored_kinds_[*more.ignored_kind];
     if (object.key) {
       changed_keys_.insert(*object.key);
       definitions_[*object.key].insert(place);
     } else {
-      changed_refusals_.insert_or_assign(object.refusal_id, object.refusal);
+      changed_refusals_.insert_or_assign(RefusalId(file, object), more.refusal);
     }
-    entry.objects.push_back(std::move(object));
+    entry.second.objects.push_back(std::move(object));
   }
 }
 
 void ResourceTable::RemoveFile(const std::string& file) {
   const auto it = files_.find(file);
   if (it == files_.end()) return;
-  Forget(file, it->second);
+  Forget(*it);
   changed_refusals_.insert_or_assign(file, std::nullopt);
   files_.erase(it);
 }
 
 void ResourceTable::SetFileRefusal(const std::string& file, std::optional<Refusal> refusal) {
-  changed_refusals_.insert_or_assign(file, refusal);
-  files_[file].refusal = std::move(refusal);
+  changed_refusals_.insert_or_assign(file, std::move(refusal));
+  files_.try_emplace(file);
 }
 
-const ResourceTable::Object& ResourceTable::At(const Place& place) const {
-  const auto it = files_.find(place.file);
-  FELIX_CHECK(it != files_.end() && place.index < it->second.objects.size(),
-              "a definition points at no object");
-  return it->second.objects[place.index];
+const ResourceTable::Object& ResourceTable::At(const Place& place) {
+  return place.file->second.objects[place.index];
 }
 
-std::string ResourceTable::Where(const Place& place) const {
-  const std::string& name = files_.find(place.file)->second.display_name;
+std::string ResourceTable::Where(const Place& place) {
+  const auto& [file, content] = *place.file;
+  const std::string& name = content.display_name.empty() ? file : content.display_name;
   const Position position = At(place).position;
   return position.line == 0 ? name : fmt::format("{}:{}", name, position.ToString());
 }
 
-Refusal ResourceTable::RefuseSecond(const Place& place, const Place& first) const {
+Refusal ResourceTable::RefuseSecond(const Place& place, const Place& first) {
   const std::string& name = At(place).name;
   std::string where = Where(place);
   return {name == where ? "" : name, std::move(where), "",
@@ -108,7 +122,7 @@ Refusal ResourceTable::RefuseSecond(const Place& place, const Place& first) cons
 std::optional<std::string> ResourceTable::Hold() const {
   if (holds_.empty()) return std::nullopt;
   const Place& place = *holds_.begin();
-  return fmt::format("{}: {}", Where(place), *At(place).hold);
+  return fmt::format("{}: {}", Where(place), *At(place).more().hold);
 }
 
 std::shared_ptr<const model::Resource> ResourceTable::ResolveParts(
@@ -116,9 +130,9 @@ std::shared_ptr<const model::Resource> ResourceTable::ResolveParts(
   absl::btree_map<std::string, Place> parts;
   for (const Place& place : places) {
     const Object& object = At(place);
-    const auto [part, is_first] = parts.try_emplace(object.part, place);
-    refusals.insert_or_assign(object.refusal_id,
-                              is_first ? object.refusal : RefuseSecond(place, part->second));
+    const auto [part, is_first] = parts.try_emplace(object.more().part, place);
+    refusals.insert_or_assign(RefusalId(place),
+                              is_first ? object.more().refusal : RefuseSecond(place, part->second));
   }
   if (std::holds_alternative<model::ConfigId>(*At(*places.begin()).key)) {
     model::ConfigParameters merged;
@@ -142,8 +156,8 @@ std::shared_ptr<const model::Resource> ResourceTable::ResolveParts(
       const Object& object = At(place);
       const std::string where = Where(place);
       refusals.insert_or_assign(
-          object.refusal_id, Refusal{object.name == where ? "" : object.name, where, "",
-                                     "the profile has no rules, so it does not exist and denies"});
+          RefusalId(place), Refusal{object.name == where ? "" : object.name, where, "",
+                                    "the profile has no rules, so it does not exist and denies"});
     }
     return nullptr;
   }
@@ -159,17 +173,19 @@ std::shared_ptr<const model::Resource> ResourceTable::Resolve(const model::Key& 
     return built_in == built_in_.end() ? nullptr : built_in->second;
   }
   const Place& first = *places->second.begin();
-  if (!At(first).part.empty()) return ResolveParts(places->second, refusals);
+  if (!At(first).more().part.empty()) return ResolveParts(places->second, refusals);
   for (const Place& place : places->second) {
     const Object& object = At(place);
-    refusals.insert_or_assign(object.refusal_id,
-                              place == first ? object.refusal : RefuseSecond(place, first));
+    // Nothing was refused, nor is: so it is with nearly all of a first listing.
+    if (place == first && !object.more().refusal && delivered_refusals_.empty()) continue;
+    refusals.insert_or_assign(RefusalId(place),
+                              place == first ? object.more().refusal : RefuseSecond(place, first));
   }
 
   const Object& claimant = At(first);
-  if (!claimant.policy) return claimant.value;
+  if (!claimant.more().policy) return claimant.value;
   const auto& id = std::get<model::PolicyId>(key);
-  memory_.Note(id, *claimant.policy);
+  memory_.Note(id, *claimant.more().policy);
   if (claimant.value) return claimant.value;
   return std::make_shared<const model::Resource>(memory_.Recall(id));
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -58,38 +58,51 @@ class ResourceTable {
   }
 
  private:
-  struct Object {
-    std::string refusal_id;
-    std::string name;
-    Position position;
-    std::optional<model::Key> key;
-    std::shared_ptr<const model::Resource> value;  // shared with what was delivered
+  // What few objects have.
+  struct Extras {
     std::optional<PolicyParts> policy;
     std::optional<Refusal> refusal;
     std::optional<std::string> ignored_kind;
-    bool is_v1 = false;
     std::string part;
     std::optional<std::string> hold;
   };
-  struct File {
-    std::string display_name;
-    std::vector<Object> objects;
-    std::optional<Refusal> refusal;
+  // There may be hundreds of thousands.
+  struct Object {
+    std::string name;
+    int repeat = 1;  // of that name in its file
+    Position position;
+    std::optional<model::Key> key;
+    std::shared_ptr<const model::Resource> value;  // shared with what was delivered
+    std::unique_ptr<const Extras> extras;          // null: none
+    bool is_v1 = false;
+
+    [[nodiscard]] const Extras& more() const;
   };
+  struct File {
+    std::string display_name;  // empty: as it is called here
+    std::vector<Object> objects;
+  };
+  using Files = std::map<std::string, File>;
   struct Place {
-    bool is_v1 = false;  // the first member: v3 comes before v1
-    std::string file;
+    bool is_v1 = false;  // v3 comes before v1
+    const Files::value_type* file = nullptr;
     std::size_t index = 0;
-    auto operator<=>(const Place&) const = default;
+    bool operator<(const Place& other) const {
+      return std::tie(is_v1, file->first, index) <
+             std::tie(other.is_v1, other.file->first, other.index);
+    }
+    bool operator==(const Place&) const = default;
   };
   using ResourceMap =
       absl::flat_hash_map<model::Key, std::shared_ptr<const model::Resource>, KeyHash>;
   using RefusalChanges = std::map<std::string, std::optional<Refusal>>;
 
-  void Forget(const std::string& name, const File& file);
-  [[nodiscard]] const Object& At(const Place& place) const;
-  [[nodiscard]] std::string Where(const Place& place) const;
-  [[nodiscard]] Refusal RefuseSecond(const Place& place, const Place& first) const;
+  void Forget(const Files::value_type& file);
+  [[nodiscard]] static std::string RefusalId(const std::string& file, const Object& object);
+  [[nodiscard]] static std::string RefusalId(const Place& place);
+  [[nodiscard]] static const Object& At(const Place& place);
+  [[nodiscard]] static std::string Where(const Place& place);
+  [[nodiscard]] static Refusal RefuseSecond(const Place& place, const Place& first);
   // The value in force for the key; notes on the way which of its definitions are refused.
   std::shared_ptr<const model::Resource> Resolve(const model::Key& key, RefusalChanges& refusals);
 
@@ -97,7 +110,7 @@ class ResourceTable {
   std::shared_ptr<const model::Resource> ResolveParts(const absl::btree_set<Place>& places,
                                                       RefusalChanges& refusals);
 
-  absl::btree_map<std::string, File> files_;
+  Files files_;
   absl::flat_hash_map<model::Key, absl::btree_set<Place>, KeyHash> definitions_;
   ResourceMap built_in_;
   ResourceMap delivered_;

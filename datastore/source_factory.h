@@ -8,19 +8,22 @@
 
 #include "datastore/etcd/http_connection.h"
 #include "datastore/source.h"
+#include "datastore/status_writer.h"
 
 namespace felix::datastore {
 
 // Which source, and how to get at it.
 struct SourceConfig {
-  std::string address;  // "file:DIR" or "etcd:URL[,URL]"
+  std::string address;  // "file:DIR", "etcd:URL[,URL]" or "etcd-v2:URL[,URL]"
   // Of etcd alone.
   TlsFiles tls = {};
   std::string user = {};  // empty: no authentication
   std::string password = {};
 };
 
-// Errors: kInvalidArgument for an address of neither form.
+// Errors, of both: kInvalidArgument for an address of none of these forms.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<Source>> MakeSource(SourceConfig config);
+// To the same place; null where nothing can be written.
+[[nodiscard]] absl::StatusOr<std::unique_ptr<StatusWriter>> MakeStatusWriter(SourceConfig config);
 
 }  // namespace felix::datastore

@@ -210,6 +210,7 @@ const KnownKind* ReadEnvelope(ObjectReader& envelope, Decoded& decoded) {
 
 std::string Printable(std::string_view text) {
   std::string printable(text.substr(0, kLongestPrintable));
+  while (const auto invalid = FindInvalidUtf8(printable)) printable[*invalid] = '?';
   if (printable.size() < text.size()) printable += "...";
   for (char& c : printable) {
     const auto byte = static_cast<unsigned char>(c);

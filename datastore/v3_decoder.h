@@ -53,8 +53,8 @@ struct Decoded {
 [[nodiscard]] std::vector<const DocumentNode*> SplitResources(
     const std::vector<DocumentNode>& documents);
 
-// Text from an object, made fit for one line of a log: control characters become '?', and what is
-// longer than 512 bytes is cut.
+// Text from an object, made fit for one line of a log: control characters and what is no UTF-8
+// become '?', and what is longer than 512 bytes is cut.
 [[nodiscard]] std::string Printable(std::string_view text);
 
 }  // namespace felix::datastore

@@ -304,6 +304,11 @@ Config Config::Resolve(const ConfigSources& sources) {
   config.iptables_lock_path = read.Text("IptablesLockFilePath");
   config.iptables_lock_timeout = read.Duration("IptablesLockTimeoutSecs", 1);
   config.iptables_lock_probe_interval = read.Duration("IptablesLockProbeIntervalMillis", 1e-3);
+  config.reporting_interval = read.Duration("ReportingIntervalSecs", 1);
+  config.reporting_ttl = read.Duration("ReportingTTLSecs", 1);
+  config.endpoint_reporting = read.Bool("EndpointReportingEnabled");
+  config.endpoint_reporting_delay = read.Duration("EndpointReportingDelaySecs", 1);
+  config.openstack_region = read.Text("OpenstackRegion");
   config.log_severity_screen = read.Text("LogSeverityScreen");
   config.log_severity_file = read.Text("LogSeverityFile");
   config.log_file_path = read.Text("LogFilePath");

@@ -59,7 +59,7 @@ struct Setting {
 // that it still hides what weaker sources say; it is warned of and never fatal.
 struct Config {
   compiler::Options compiler;
-  std::string datastore;  // "file:DIR" or "etcd:URL[,URL]"; empty if not set
+  std::string datastore;  // "file:DIR", "etcd:URL[,URL]" or "etcd-v2:URL[,URL]"; empty if not set
   std::string etcd_ca_file;
   std::string etcd_cert_file;
   std::string etcd_key_file;
@@ -72,6 +72,11 @@ struct Config {
   std::string iptables_lock_path;
   std::chrono::microseconds iptables_lock_timeout{};  // 0: built-in
   std::chrono::microseconds iptables_lock_probe_interval{};
+  std::chrono::microseconds reporting_interval{};  // of this host's status; 0: never
+  std::chrono::microseconds reporting_ttl{};
+  bool endpoint_reporting = false;
+  std::chrono::microseconds endpoint_reporting_delay{};
+  std::string openstack_region;     // empty: none
   std::string log_severity_screen;  // empty: off
   std::string log_severity_file;    // empty: off
   std::string log_file_path;        // empty: none

@@ -114,19 +114,22 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Make(const Clock& clock, ConfigI
     return absl::InvalidArgumentError("this host has no name (give --hostname NAME)");
   }
   if (config.datastore.empty()) return NoDatastore(config);
-  FELIX_ASSIGN_OR_RETURN(std::unique_ptr<datastore::Source> source,
-                         datastore::MakeSource({.address = config.datastore,
-                                                .tls = {.ca_file = config.etcd_ca_file,
-                                                        .cert_file = config.etcd_cert_file,
-                                                        .key_file = config.etcd_key_file},
-                                                .user = inputs.etcd_user,
-                                                .password = inputs.etcd_password}));
-  return std::unique_ptr<Daemon>(
-      new Daemon(clock, std::move(inputs), std::move(sources), std::move(source)));
+  const datastore::SourceConfig place = {.address = config.datastore,
+                                         .tls = {.ca_file = config.etcd_ca_file,
+                                                 .cert_file = config.etcd_cert_file,
+                                                 .key_file = config.etcd_key_file},
+                                         .user = inputs.etcd_user,
+                                         .password = inputs.etcd_password};
+  FELIX_ASSIGN_OR_RETURN(std::unique_ptr<datastore::Source> source, datastore::MakeSource(place));
+  FELIX_ASSIGN_OR_RETURN(std::unique_ptr<datastore::StatusWriter> status_writer,
+                         datastore::MakeStatusWriter(place));
+  return std::unique_ptr<Daemon>(new Daemon(clock, std::move(inputs), std::move(sources),
+                                            std::move(source), std::move(status_writer)));
 }
 
 Daemon::Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
-               std::unique_ptr<datastore::Source> source)
+               std::unique_ptr<datastore::Source> source,
+               std::unique_ptr<datastore::StatusWriter> status_writer)
     : clock_(clock),
       inputs_(std::move(inputs)),
       engine_(clock, std::move(sources), OpenKernelFor),
@@ -134,9 +137,11 @@ Daemon::Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
       failure_log_(clock),
       interfaces_(clock, InterfaceOptionsOf(engine_.config())),
       arrivals_(clock, queue_),
-      source_(std::move(source)) {}
+      source_(std::move(source)),
+      status_(clock, std::move(status_writer), IsInterfaceUp) {}
 
 Daemon::~Daemon() {
+  status_.Stop();
   source_->Stop();
 }
 
@@ -170,6 +175,7 @@ void Daemon::Hear() {
   }
   datastore::UpdateQueue::Pending pending = queue_.Drain();
   for (auto& [id, refusal] : pending.refusals) engine_.OnRefusal(id, std::move(refusal));
+  status_.Hear(pending.updates, engine_.config());
   if (!pending.updates.empty()) engine_.OnUpdates(std::move(pending.updates));
   datastore_complete_ = datastore_complete_ || pending.in_sync_marks != 0;
   if (datastore_complete_ && interfaces_.in_sync()) {
@@ -232,10 +238,11 @@ void Daemon::LogInterfacesIfChanged() {
 }
 
 std::optional<Clock::TimePoint> Daemon::NextDue() const {
-  const std::optional<Clock::TimePoint> apply = engine_.NextDue();
-  const std::optional<Clock::TimePoint> interfaces = interfaces_.NextDue();
-  if (!apply || !interfaces) return apply ? apply : interfaces;
-  return std::min(*apply, *interfaces);
+  std::optional<Clock::TimePoint> next;
+  for (const auto& due : {engine_.NextDue(), interfaces_.NextDue(), status_.NextDue()}) {
+    if (due && (!next || *due < *next)) next = due;
+  }
+  return next;
 }
 
 void Daemon::ReopenLogIfChanged() {
@@ -257,7 +264,11 @@ absl::Status Daemon::Run() {
     LogInterfacesIfChanged();
     const std::uint64_t applies = engine_.applies();
     FELIX_RETURN_IF_ERROR(engine_.Step());
-    if (engine_.applies() != applies) failure_log_.Hear(engine_.last_outcome()->report);
+    if (engine_.applies() != applies) {
+      failure_log_.Hear(engine_.last_outcome()->report);
+      status_.HearApply(engine_.last_outcome()->report, engine_.config());
+    }
+    status_.Step(engine_.config());
     ReopenLogIfChanged();
     Wait(NextDue());
   }

@@ -21,6 +21,7 @@
 #include "felix/netlink/interface_monitor.h"
 #include "felix/once_report.h"
 #include "felix/signals.h"
+#include "felix/status_reporter.h"
 
 namespace felix {
 
@@ -71,7 +72,8 @@ class Daemon {
 
  private:
   Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
-         std::unique_ptr<datastore::Source> source);
+         std::unique_ptr<datastore::Source> source,
+         std::unique_ptr<datastore::StatusWriter> status_writer);
 
   // Waits for the queue, the interfaces, a signal, another program at the tables, or `until`.
   void Wait(std::optional<Clock::TimePoint> until);
@@ -106,6 +108,7 @@ class Daemon {
   datastore::UpdateQueue queue_;
   ArrivalSink arrivals_;
   std::unique_ptr<datastore::Source> source_;
+  StatusReporter status_;
 };
 
 }  // namespace felix

@@ -182,7 +182,8 @@ int Main(int argc, char** argv) {
       app.add_option("-c,--config-file", command_line.inputs.file_path,
                      "configuration file, Name = value (default /etc/calico/felix.cfg)");
   app.add_option("--datastore", command_line.datastore,
-                 "where the cluster's objects come from: file:DIR or etcd:URL[,URL]");
+                 "where the cluster's objects come from: file:DIR, etcd:URL[,URL] or "
+                 "etcd-v2:URL[,URL]");
   app.add_option("--hostname", command_line.hostname,
                  "the name of this host in the datastore (default: its own)")
       ->check([](const std::string& name) {

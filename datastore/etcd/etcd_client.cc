@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datastore/etcd/etcd_client.h"
 
-#include <chrono>
 #include <utility>
 
 #include "fmt/format.h"
@@ -12,13 +11,8 @@
 namespace felix::datastore {
 namespace {
 
-using std::chrono::seconds;
-
-constexpr seconds kConnectLimit{5};
-constexpr seconds kAnswerLimit{10};
-constexpr seconds kProbeLimit{5};
 // A page of a thousand endpoints is about a megabyte and 40 ms of the server's time.
-constexpr int kPageSize = 5000;
+constexpr int kPageSize = 2000;
 
 }  // namespace
 
@@ -32,7 +26,7 @@ absl::StatusOr<std::shared_ptr<HttpConnection>> EtcdClient::NewConnection() {
     if (interrupted_) return absl::CancelledError("connect to etcd: interrupted");
     watch_ = connection;
   }
-  FELIX_RETURN_IF_ERROR(connection->Connect(endpoint_, config_.tls, kConnectLimit));
+  FELIX_RETURN_IF_ERROR(connection->Connect(endpoint_, config_.tls, config_.timing.connect));
   return connection;
 }
 
@@ -45,14 +39,16 @@ absl::StatusOr<RangeResponse> EtcdClient::Connect(const EtcdEndpoint& endpoint) 
     requests_ = *std::move(connection);
     watch_.reset();
   }
-  absl::StatusOr<RangeResponse> now = Authenticate();
+  absl::Status authenticated = Authenticate();
+  absl::StatusOr<RangeResponse> now = authenticated.ok() ? Probe() : authenticated;
   if (!absl::IsUnimplemented(now.status())) return now;
   base_ = "/v3beta";
-  return Authenticate();
+  FELIX_RETURN_IF_ERROR(Authenticate());
+  return Probe();
 }
 
-absl::StatusOr<std::string> EtcdClient::Ask(std::string_view path, std::string_view body,
-                                            HttpConnection::Clock::duration time_limit) {
+absl::StatusOr<std::string> EtcdClient::Post(std::string_view path, std::string_view body,
+                                             HttpConnection::Clock::duration time_limit) {
   absl::StatusOr<HttpResponse> response =
       requests_->Post(base_ + std::string(path), token_, body, time_limit);
   if (!response.ok()) return response.status();
@@ -60,35 +56,44 @@ absl::StatusOr<std::string> EtcdClient::Ask(std::string_view path, std::string_v
   return std::move(response->body);
 }
 
-absl::StatusOr<RangeResponse> EtcdClient::Authenticate() {
+absl::StatusOr<std::string> EtcdClient::Ask(std::string_view path, std::string_view body,
+                                            HttpConnection::Clock::duration time_limit) {
+  absl::StatusOr<std::string> answer = Post(path, body, time_limit);
+  if (!absl::IsUnauthenticated(answer.status()) || config_.user.empty()) return answer;
+  FELIX_RETURN_IF_ERROR(Authenticate());
+  return Post(path, body, time_limit);
+}
+
+absl::Status EtcdClient::Authenticate() {
   token_.clear();
-  if (config_.user.empty()) return Probe();
+  if (config_.user.empty()) return absl::OkStatus();
   const absl::StatusOr<std::string> body =
-      Ask("/auth/authenticate", AuthenticateRequest(config_.user, config_.password), kAnswerLimit);
+      Post("/auth/authenticate", AuthenticateRequest(config_.user, config_.password),
+           config_.timing.answer);
   // The gateway answers this way where authentication is off: then no token is needed.
-  if (absl::IsFailedPrecondition(body.status())) return Probe();
+  if (absl::IsFailedPrecondition(body.status())) return absl::OkStatus();
   if (!body.ok()) return body.status();
   FELIX_ASSIGN_OR_RETURN(token_, ParseToken(*body));
-  return Probe();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<RangeResponse> EtcdClient::Probe() {
   const absl::StatusOr<std::string> body =
       Ask("/kv/range",
           RangeRequest(kClusterInformationKey, std::string(kClusterInformationKey) + '\0', 0, 1),
-          kProbeLimit);
+          config_.timing.probe);
   if (!body.ok()) return body.status();
   return ParseRangeResponse(*body);
 }
 
 absl::StatusOr<RangeResponse> EtcdClient::ReadRange(std::string_view start, std::string_view end,
                                                     const OnPage& on_page) {
-  std::string from(start);
+  const std::string path = base_ + "/kv/range";
+  absl::StatusOr<std::string> body =
+      Ask("/kv/range", RangeRequest(start, end, 0, kPageSize), config_.timing.answer);
+  if (!body.ok()) return body.status();
   RangeResponse first;
   while (true) {
-    const absl::StatusOr<std::string> body =
-        Ask("/kv/range", RangeRequest(from, end, first.revision, kPageSize), kAnswerLimit);
-    if (!body.ok()) return body.status();
     absl::StatusOr<RangeResponse> page = ParseRangeResponse(*body);
     if (!page.ok()) return page.status();
     if (first.revision == 0) {
@@ -96,11 +101,35 @@ absl::StatusOr<RangeResponse> EtcdClient::ReadRange(std::string_view start, std:
       first.cluster_id = page->cluster_id;
     }
     if (page->values.empty()) return first;
-    from = page->values.back().key + '\0';
     const bool more = page->more;
+    if (more) {
+      // The server looks for the next page while this one is worked on.
+      const std::string next = page->values.back().key + '\0';
+      FELIX_RETURN_IF_ERROR(requests_->StartPost(
+          path, token_, RangeRequest(next, end, first.revision, kPageSize), config_.timing.answer));
+    }
     on_page(std::move(page->values));
     if (!more) return first;
+    absl::StatusOr<HttpResponse> response = requests_->Receive(config_.timing.answer);
+    if (!response.ok()) return response.status();
+    if (response->status != 200) return StatusFromError(response->status, response->body);
+    body = std::move(response->body);
   }
+}
+
+absl::Status EtcdClient::Put(std::string_view key, std::string_view value, std::int64_t lease) {
+  return Ask("/kv/put", PutRequest(key, value, lease), config_.timing.answer).status();
+}
+
+absl::Status EtcdClient::Delete(std::string_view key) {
+  return Ask("/kv/deleterange", DeleteRequest(key), config_.timing.answer).status();
+}
+
+absl::StatusOr<std::int64_t> EtcdClient::GrantLease(std::chrono::seconds lifetime) {
+  const absl::StatusOr<std::string> body =
+      Ask("/lease/grant", LeaseRequest(lifetime.count()), config_.timing.answer);
+  if (!body.ok()) return body.status();
+  return ParseLease(*body);
 }
 
 absl::Status EtcdClient::Watch(std::string_view start, std::string_view end,
@@ -110,7 +139,7 @@ absl::Status EtcdClient::Watch(std::string_view start, std::string_view end,
   const absl::StatusOr<HttpResponse> response =
       (*connection)
           ->OpenStream(base_ + "/watch", token_, WatchRequest(start, end, start_revision),
-                       kAnswerLimit);
+                       config_.timing.answer);
   if (!response.ok()) return response.status();
   if (response->status != 200) return StatusFromError(response->status, response->body);
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,17 +20,33 @@
 
 namespace felix::datastore {
 
-struct EtcdConfig {
-  std::vector<EtcdEndpoint> endpoints;  // at least one
-  TlsFiles tls;
-  std::string user;  // empty: no authentication
-  std::string password;
+// How long to wait for what. The sum of the last three bounds the time in which a server that no
+// longer answers is noticed.
+struct EtcdTiming {
+  using Duration = std::chrono::milliseconds;
+  Duration connect{5'000};
+  Duration answer{10'000};
+  Duration probe_after{5'000};  // a watch that is silent for so long has its server asked
+  Duration probe{5'000};        // in which that is to be answered
+  // A watch whose server has news, though none need be for us, while it is silent: it is opened
+  // anew, after twice as long each time that this brought nothing.
+  Duration reopen_after{10'000};
 };
 
-// One member of an etcd cluster, by its JSON gateway: reads of a range, and one watch. Asks which
-// path the gateway has (v3, or v3beta of etcd 3.3), and gets a token where a user is named. For one
-// thread; Interrupt from any. Errors as those of HttpConnection and StatusFromError; after an error
-// other than kOutOfRange the client is of no more use.
+struct EtcdConfig {
+  std::vector<EtcdEndpoint> endpoints;  // at least one
+  TlsFiles tls = {};
+  std::string user = {};  // empty: no authentication
+  std::string password = {};
+  EtcdTiming timing = {};
+};
+
+// One member of an etcd cluster, by its JSON gateway: reads of a range, writes, and one
+// watch. Asks which
+// path the gateway has (v3, or v3beta of etcd 3.3), and gets a token where a user is named, and
+// another one when that expires. For one thread; Interrupt from any. Errors as those of
+// HttpConnection and StatusFromError; after an error other than kOutOfRange the client is of no
+// more use.
 class EtcdClient {
  public:
   explicit EtcdClient(const EtcdConfig& config);
@@ -45,6 +62,11 @@ class EtcdClient {
   // and not cut off from the others.
   absl::StatusOr<RangeResponse> Probe();
 
+  // `lease` 0: for ever.
+  absl::Status Put(std::string_view key, std::string_view value, std::int64_t lease);
+  absl::Status Delete(std::string_view key);
+  absl::StatusOr<std::int64_t> GrantLease(std::chrono::seconds lifetime);
+
   // Follows the range from that revision on. Replaces an earlier watch.
   absl::Status Watch(std::string_view start, std::string_view end, std::int64_t start_revision);
   // What happened, or none within the time.
@@ -55,8 +77,11 @@ class EtcdClient {
  private:
   absl::StatusOr<std::string> Ask(std::string_view path, std::string_view body,
                                   HttpConnection::Clock::duration time_limit);
-  // Gets a token where one is needed; then as Probe.
-  absl::StatusOr<RangeResponse> Authenticate();
+  // Ask, once.
+  absl::StatusOr<std::string> Post(std::string_view path, std::string_view body,
+                                   HttpConnection::Clock::duration time_limit);
+  // Gets a token where one is needed.
+  absl::Status Authenticate();
   absl::StatusOr<std::shared_ptr<HttpConnection>> NewConnection();
 
   const EtcdConfig& config_;

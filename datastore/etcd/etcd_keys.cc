@@ -69,7 +69,7 @@ std::string Describe(const Identity& identity) {
 
 Decoded Refuse(std::string_view key, const Identity& identity, std::string_view reason) {
   Decoded decoded;
-  decoded.object = Describe(identity);
+  decoded.object = Printable(Describe(identity));
   decoded.refusal = Refusal{decoded.object, Printable(key), "", Printable(reason)};
   return decoded;
 }

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "absl/container/btree_map.h"
 
 #include "datastore/delivery.h"
 #include "datastore/etcd/etcd_client.h"
+#include "datastore/etcd/known_history.h"
+#include "datastore/etcd/session_loop.h"
 #include "datastore/resource_table.h"
 #include "datastore/source.h"
 
@@ -24,15 +21,13 @@ namespace felix::datastore {
 // write, and Calico's older keys. Reads all of it at one revision, then follows it from the next
 // one; each batch it delivers is a whole number of revisions. Lost connections are taken up where
 // they broke off, at the next of the endpoints; only where etcd no longer has that revision, or its
-// history is another, is everything read again, and then only what differs is delivered. While
+// history is another (see KnownHistory), is everything read again, and then only what differs is
+// delivered. While
 // there is no connection, or the store says that it is not to be used, what was delivered stays.
 // A server that no longer answers is noticed within 20 s.
 class EtcdSource final : public Source {
  public:
   explicit EtcdSource(EtcdConfig config);
-  ~EtcdSource() override;
-  EtcdSource(const EtcdSource&) = delete;
-  EtcdSource& operator=(const EtcdSource&) = delete;
 
   // Errors: kInvalidArgument if no endpoint is named, kFailedPrecondition the second time.
   absl::Status Start(Sink& sink) override;
@@ -41,36 +36,30 @@ class EtcdSource final : public Source {
   [[nodiscard]] absl::btree_map<std::string, std::size_t> IgnoredKinds() const override;
 
  private:
-  void Run();
   // One connection to one endpoint, until it fails.
   absl::Status Session(const EtcdEndpoint& endpoint);
   absl::Status List(EtcdClient& client);
   absl::Status Follow(EtcdClient& client);
   absl::Status Apply(const WatchMessage& message);
-  // Whether the server, which said this, is alive; what we know counts only if its history is ours.
-  absl::Status CheckHistory(const absl::StatusOr<RangeResponse>& now);
+  // The watch is silent, and its server was asked why.
+  absl::Status CheckSilence(const absl::StatusOr<RangeResponse>& now);
   void SetKey(const KeyValue& value);
   void RemoveKey(const std::string& key);
   [[nodiscard]] std::optional<std::string> WhyNotReady() const;
-  void Pause(std::chrono::milliseconds duration);
 
   const EtcdConfig config_;
   Sink* sink_ = nullptr;
-  std::thread thread_;
-  std::atomic<bool> stop_ = false;
-  std::atomic<bool> resync_ = false;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::shared_ptr<EtcdClient> client_;  // guarded by mutex_
 
   // Of the source's thread alone.
   ResourceTable table_;
-  absl::btree_map<std::string, std::int64_t> revisions_;  // of each key, when it was changed last
-  std::int64_t revision_ = 0;                             // all up to it is known; 0: nothing is
-  std::uint64_t cluster_id_ = 0;
+  KnownHistory history_;
   std::optional<bool> cluster_is_ready_;  // what ClusterInformation says, if it is there
   Delivery delivery_;
-  bool made_progress_ = false;
+  HttpConnection::Clock::time_point last_news_;
+  std::int64_t opened_at_ = 0;              // the store's revision when the watch was opened
+  EtcdTiming::Duration reopen_after_ = {};  // grows while opening anew brings nothing
+
+  SessionLoop loop_;  // ends before the others
 };
 
 }  // namespace felix::datastore

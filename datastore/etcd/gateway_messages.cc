@@ -122,17 +122,23 @@ std::string_view Cure(int code, std::string_view message) {
   }
   if (message.find("CommonName") != std::string_view::npos) {
     return "; etcd's gateway ignores the names in client certificates: give a user name and a "
-           "password";
+           "password (ETCD_USERNAME, ETCD_PASSWORD)";
   }
   if (message.find("user name is empty") != std::string_view::npos) {
-    return "; etcd has authentication on: give a user name and a password";
+    return "; etcd has authentication on: give a user name and a password (ETCD_USERNAME, "
+           "ETCD_PASSWORD)";
+  }
+  if (message.find("permission denied") != std::string_view::npos) {
+    return "; the user needs a role that may read all of /calico/";
   }
   return "";
 }
 
 absl::Status StatusFromCode(int code, std::string_view message) {
   const std::string text = fmt::format("etcd says: {}{}", message, Cure(code, message));
-  if (message.find("invalid auth token") != std::string_view::npos) {
+  // The second is what a token of the kind JWT gets after any change of users or roles.
+  if (message.find("invalid auth token") != std::string_view::npos ||
+      message.find("auth store is old") != std::string_view::npos) {
     return absl::UnauthenticatedError(text);
   }
   switch (code) {
@@ -201,6 +207,30 @@ std::string WatchRequest(std::string_view key, std::string_view end, std::int64_
   return ToText(buffer);
 }
 
+std::string PutRequest(std::string_view key, std::string_view value, std::int64_t lease) {
+  rapidjson::StringBuffer buffer;
+  JsonWriter json(buffer);
+  json.StartObject();
+  BytesMember(json, "key", key);
+  BytesMember(json, "value", value);
+  if (lease != 0) Member(json, "lease", std::to_string(lease));
+  json.EndObject();
+  return ToText(buffer);
+}
+
+std::string DeleteRequest(std::string_view key) {
+  rapidjson::StringBuffer buffer;
+  JsonWriter json(buffer);
+  json.StartObject();
+  BytesMember(json, "key", key);
+  json.EndObject();
+  return ToText(buffer);
+}
+
+std::string LeaseRequest(std::int64_t seconds) {
+  return fmt::format(R"({{"TTL":"{}"}})", seconds);
+}
+
 std::string AuthenticateRequest(std::string_view name, std::string_view password) {
   rapidjson::StringBuffer buffer;
   JsonWriter json(buffer);
@@ -265,14 +295,23 @@ absl::StatusOr<std::string> ParseToken(std::string_view text) {
   return token;
 }
 
+absl::StatusOr<std::int64_t> ParseLease(std::string_view text) {
+  rapidjson::Document document;
+  FELIX_RETURN_IF_ERROR(Parse(text, document));
+  std::int64_t lease = 0;
+  FELIX_RETURN_IF_ERROR(ReadNumber(document, "ID", lease));
+  if (lease == 0) return Malformed("no lease");
+  return lease;
+}
+
 absl::Status StatusFromError(int http_status, std::string_view body) {
   if (http_status == 404 && body.find('{') == std::string_view::npos) {
     return absl::UnimplementedError("etcd has no such path in its gateway");
   }
   rapidjson::Document document;
   if (!Parse(body, document).ok()) {
-    return absl::UnavailableError(
-        fmt::format("etcd answers with status {}: '{}'", http_status, body.substr(0, 80)));
+    return absl::UnavailableError(fmt::format("etcd answers with status {}: '{}'{}", http_status,
+                                              body.substr(0, 80), Cure(0, body)));
   }
   absl::Status status = ReadError(document);
   if (http_status == 401) return absl::UnauthenticatedError(status.message());

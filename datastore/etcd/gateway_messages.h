@@ -51,13 +51,19 @@ struct WatchMessage {
                                        std::int64_t revision, int limit);
 [[nodiscard]] std::string WatchRequest(std::string_view key, std::string_view end,
                                        std::int64_t start_revision);
+// `lease` 0: none.
+[[nodiscard]] std::string PutRequest(std::string_view key, std::string_view value,
+                                     std::int64_t lease);
+[[nodiscard]] std::string DeleteRequest(std::string_view key);
+[[nodiscard]] std::string LeaseRequest(std::int64_t seconds);
 [[nodiscard]] std::string AuthenticateRequest(std::string_view name, std::string_view password);
 
-// Errors of all three: kDataLoss if the text is not such a message.
+// Errors of all four: kDataLoss if the text is not such a message.
 [[nodiscard]] absl::StatusOr<RangeResponse> ParseRangeResponse(std::string_view text);
 // Also the status of an error that stands in the stream in place of a message.
 [[nodiscard]] absl::StatusOr<WatchMessage> ParseWatchMessage(std::string_view line);
 [[nodiscard]] absl::StatusOr<std::string> ParseToken(std::string_view text);
+[[nodiscard]] absl::StatusOr<std::int64_t> ParseLease(std::string_view text);
 
 // What an answer other than 200 means, with the cause and its cure where the gateway hides it. A
 // revision that is compacted or still to come is kOutOfRange, a token that is not or no longer

@@ -8,6 +8,8 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "fmt/format.h"
@@ -19,6 +21,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 
+#include "datastore/etcd/name_resolver.h"
 #include "model/base/check.h"
 #include "model/base/status_macros.h"
 
@@ -39,10 +42,6 @@ constexpr std::uint64_t kMaxBodyBytes = std::uint64_t{1} << 30;
 constexpr int kUserTimeoutMs = 15'000;
 constexpr int kKeepAliveSeconds = 5;
 
-absl::Status Failure(std::string_view act, const error_code& error) {
-  return absl::UnavailableError(fmt::format("{}: {}", act, error.message()));
-}
-
 }  // namespace
 
 class HttpConnection::Core {
@@ -52,48 +51,71 @@ class HttpConnection::Core {
     act_ = fmt::format("connect to {}", endpoint.ToString());
     host_ = endpoint.host;
     FELIX_RETURN_IF_ERROR(MakeStream(endpoint, tls));
-    asio::ip::tcp::resolver resolver(io_);
-    asio::ip::tcp::resolver::results_type addresses;
     const Clock::time_point deadline = Clock::now() + time_limit;
-    FELIX_RETURN_IF_ERROR(Run(deadline, [&](auto done) {
-      resolver.async_resolve(endpoint.host, std::to_string(endpoint.port),
-                             [&addresses, done](const error_code& error, auto results) {
-                               addresses = std::move(results);
-                               done(error);
-                             });
-    }));
+    const auto addresses = ResolveHost(endpoint.host, endpoint.port, deadline, interrupted_);
+    if (!addresses.ok()) return addresses.status();
     asio::ip::tcp::socket& socket = Tcp().socket();
     FELIX_RETURN_IF_ERROR(Run(deadline, [&](auto done) {
-      asio::async_connect(socket, addresses,
+      asio::async_connect(socket, *addresses,
                           [done](const error_code& error, const auto&) { done(error); });
     }));
     SetSocketOptions(socket.native_handle());
     if (!secure_) return absl::OkStatus();
-    return Run(deadline,
-               [&](auto done) { secure_->async_handshake(asio::ssl::stream_base::client, done); });
+    FELIX_RETURN_IF_ERROR(Run(deadline, [&](auto done) {
+      secure_->async_handshake(asio::ssl::stream_base::client, done);
+    }));
+    is_established_ = true;
+    return absl::OkStatus();
   }
 
-  absl::StatusOr<HttpResponse> Post(std::string_view path, std::string_view authorization,
-                                    std::string_view body, Clock::duration time_limit) {
-    FELIX_RETURN_IF_ERROR(Send(path, authorization, body, time_limit));
+  absl::Status Send(http::verb verb, std::string_view path, std::string_view authorization,
+                    std::string_view body, Clock::duration time_limit) {
+    act_ = fmt::format("ask etcd for {}", path);
+    http::request<http::string_body> request(verb, {path.data(), path.size()}, 11);
+    request.set(http::field::host, host_);
+    request.set(http::field::content_type, "application/json");
+    if (!authorization.empty()) {
+      request.set(http::field::authorization, {authorization.data(), authorization.size()});
+    }
+    request.body() = body;
+    request.prepare_payload();
+    return Run(Clock::now() + time_limit, [&](auto done) {
+      WithStream([&](auto& stream) {
+        http::async_write(stream, request,
+                          [done](const error_code& error, std::size_t) { done(error); });
+      });
+    });
+  }
+
+  absl::StatusOr<HttpResponse> Ask(http::verb verb, std::string_view path,
+                                   std::string_view authorization, std::string_view body,
+                                   Clock::duration time_limit) {
+    FELIX_RETURN_IF_ERROR(Send(verb, path, authorization, body, time_limit));
+    return Receive(time_limit);
+  }
+
+  absl::StatusOr<HttpResponse> Receive(Clock::duration time_limit) {
     http::response_parser<http::string_body> parser;
     parser.body_limit(kMaxBodyBytes);
     while (!parser.is_done()) FELIX_RETURN_IF_ERROR(ReadSome(parser, time_limit));
-    return HttpResponse{static_cast<int>(parser.get().result_int()),
-                        std::move(parser.get().body())};
+    return HttpResponse{static_cast<int>(parser.get().result_int()), std::move(parser.get().body()),
+                        IndexOf(parser.get())};
   }
 
-  absl::StatusOr<HttpResponse> OpenStream(std::string_view path, std::string_view authorization,
-                                          std::string_view body, Clock::duration time_limit) {
-    FELIX_RETURN_IF_ERROR(Send(path, authorization, body, time_limit));
+  absl::StatusOr<HttpResponse> OpenStream(http::verb verb, std::string_view path,
+                                          std::string_view authorization, std::string_view body,
+                                          Clock::duration time_limit) {
+    FELIX_RETURN_IF_ERROR(Send(verb, path, authorization, body, time_limit));
     stream_.emplace();
-    stream_->body_limit(boost::none);
+    // Not none, which the parser of Boost 1.74 takes for zero where a length is announced.
+    stream_->body_limit(std::numeric_limits<std::uint64_t>::max());
     while (!stream_->is_header_done()) {
       ProvideBuffer();
       FELIX_RETURN_IF_ERROR(ReadSome(*stream_, time_limit));
     }
     CollectBuffer();
-    HttpResponse response{static_cast<int>(stream_->get().result_int()), {}};
+    HttpResponse response{
+        static_cast<int>(stream_->get().result_int()), {}, IndexOf(stream_->get())};
     if (response.status == 200) return response;
     while (!stream_->is_done()) {
       ProvideBuffer();
@@ -102,6 +124,18 @@ class HttpConnection::Core {
     }
     response.body = std::move(lines_);
     return response;
+  }
+
+  absl::Status FinishStream(Clock::duration time_limit) {
+    const Clock::time_point deadline = Clock::now() + time_limit;
+    while (reading_ || !stream_->is_done()) {
+      const absl::StatusOr<bool> arrived = AwaitPart(deadline);
+      if (!arrived.ok()) return arrived.status();
+      if (!*arrived) return absl::DeadlineExceededError(fmt::format("{}: no end in time", act_));
+    }
+    lines_.clear();
+    searched_ = consumed_ = 0;
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::optional<std::string_view>> ReadLine(Clock::duration time_limit) {
@@ -151,7 +185,7 @@ class HttpConnection::Core {
     if (reading_) return false;
     CollectBuffer();
     if (read_error_ && read_error_ != http::error::need_buffer) {
-      return Failure("read from etcd", read_error_);
+      return Failure(read_error_);
     }
     return true;
   }
@@ -161,7 +195,11 @@ class HttpConnection::Core {
       plain_.emplace(io_);
       return absl::OkStatus();
     }
-    FELIX_RETURN_IF_ERROR(LoadFiles(tls));
+    if (const absl::Status loaded = LoadTlsFiles(tls, tls_context_); !loaded.ok()) {
+      return absl::Status(loaded.code(),
+                          fmt::format("{}: {}", act_, std::string(loaded.message())));
+    }
+    shows_certificate_ = !tls.cert_file.empty();
     secure_.emplace(io_, tls_context_);
     secure_->set_verify_mode(asio::ssl::verify_peer);
     secure_->set_verify_callback(asio::ssl::host_name_verification(endpoint.host));
@@ -178,36 +216,6 @@ class HttpConnection::Core {
                     TLSEXT_NAMETYPE_host_name, name.data()) == 1;
   }
 
-  absl::Status LoadFiles(const TlsFiles& tls) {
-    const auto load = [&](const std::string& file, auto&& use) -> absl::Status {
-      error_code error;
-      use(file, error);
-      if (!error) return absl::OkStatus();
-      return absl::InvalidArgumentError(
-          fmt::format("{}: read {}: {}", act_, file, error.message()));
-    };
-    tls_context_.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
-    if (tls.ca_file.empty()) {
-      error_code error;
-      tls_context_.set_default_verify_paths(error);
-    } else {
-      FELIX_RETURN_IF_ERROR(load(tls.ca_file, [&](const std::string& file, error_code& error) {
-        tls_context_.load_verify_file(file, error);
-      }));
-    }
-    if (tls.cert_file.empty() != tls.key_file.empty()) {
-      return absl::InvalidArgumentError(
-          fmt::format("{}: a certificate and its key go together", act_));
-    }
-    if (tls.cert_file.empty()) return absl::OkStatus();
-    FELIX_RETURN_IF_ERROR(load(tls.cert_file, [&](const std::string& file, error_code& error) {
-      tls_context_.use_certificate_chain_file(file, error);
-    }));
-    return load(tls.key_file, [&](const std::string& file, error_code& error) {
-      tls_context_.use_private_key_file(file, asio::ssl::context::pem, error);
-    });
-  }
-
   static void SetSocketOptions(int socket) {
     const auto set = [socket](int level, int option, int value) {
       // They only shorten the time to notice a dead peer, for which there are other means too.
@@ -220,23 +228,10 @@ class HttpConnection::Core {
     set(IPPROTO_TCP, TCP_NODELAY, 1);
   }
 
-  absl::Status Send(std::string_view path, std::string_view authorization, std::string_view body,
-                    Clock::duration time_limit) {
-    act_ = fmt::format("ask etcd for {}", path);
-    http::request<http::string_body> request(http::verb::post, {path.data(), path.size()}, 11);
-    request.set(http::field::host, host_);
-    request.set(http::field::content_type, "application/json");
-    if (!authorization.empty()) {
-      request.set(http::field::authorization, {authorization.data(), authorization.size()});
-    }
-    request.body() = body;
-    request.prepare_payload();
-    return Run(Clock::now() + time_limit, [&](auto done) {
-      WithStream([&](auto& stream) {
-        http::async_write(stream, request,
-                          [done](const error_code& error, std::size_t) { done(error); });
-      });
-    });
+  template <typename Message>
+  static std::string IndexOf(const Message& message) {
+    const auto it = message.find("X-Etcd-Index");
+    return it == message.end() ? std::string() : std::string(it->value());
   }
 
   template <typename Parser>
@@ -250,7 +245,8 @@ class HttpConnection::Core {
       });
     });
     FELIX_RETURN_IF_ERROR(Finish(Clock::now() + time_limit, is_done));
-    if (outcome && outcome != http::error::need_buffer) return Failure(act_, outcome);
+    if (outcome && outcome != http::error::need_buffer) return Failure(outcome);
+    is_established_ = true;
     return absl::OkStatus();
   }
 
@@ -265,7 +261,7 @@ class HttpConnection::Core {
       is_done = true;
     });
     FELIX_RETURN_IF_ERROR(Finish(deadline, is_done));
-    return outcome ? Failure(act_, outcome) : absl::OkStatus();
+    return outcome ? Failure(outcome) : absl::OkStatus();
   }
 
   absl::Status Finish(Clock::time_point deadline, const bool& is_done) {
@@ -300,6 +296,14 @@ class HttpConnection::Core {
     }
   }
 
+  [[nodiscard]] absl::Status Failure(const error_code& error) const {
+    std::string_view cure = TlsCure(error, is_established_, shows_certificate_);
+    if (plain_ && !is_established_ && error == http::error::end_of_stream) {
+      cure = "; if the server speaks TLS at this port, give https:// instead of http://";
+    }
+    return absl::UnavailableError(fmt::format("{}: {}{}", act_, error.message(), cure));
+  }
+
   beast::tcp_stream& Tcp() { return secure_ ? beast::get_lowest_layer(*secure_) : *plain_; }
 
   void ProvideBuffer() {
@@ -321,7 +325,9 @@ class HttpConnection::Core {
   std::optional<beast::ssl_stream<beast::tcp_stream>> secure_;
   std::atomic<bool> interrupted_ = false;
   std::string host_;
-  std::string act_;  // for messages
+  std::string act_;              // for messages
+  bool is_established_ = false;  // the server and we speak the same language
+  bool shows_certificate_ = false;
   beast::flat_buffer buffer_;
 
   // Of the answer without end.
@@ -346,14 +352,39 @@ absl::StatusOr<HttpResponse> HttpConnection::Post(std::string_view path,
                                                   std::string_view authorization,
                                                   std::string_view body,
                                                   Clock::duration time_limit) {
-  return core_->Post(path, authorization, body, time_limit);
+  return core_->Ask(http::verb::post, path, authorization, body, time_limit);
 }
 
 absl::StatusOr<HttpResponse> HttpConnection::OpenStream(std::string_view path,
                                                         std::string_view authorization,
                                                         std::string_view body,
                                                         Clock::duration time_limit) {
-  return core_->OpenStream(path, authorization, body, time_limit);
+  return core_->OpenStream(http::verb::post, path, authorization, body, time_limit);
+}
+
+absl::Status HttpConnection::StartPost(std::string_view path, std::string_view authorization,
+                                       std::string_view body, Clock::duration time_limit) {
+  return core_->Send(http::verb::post, path, authorization, body, time_limit);
+}
+
+absl::StatusOr<HttpResponse> HttpConnection::Receive(Clock::duration time_limit) {
+  return core_->Receive(time_limit);
+}
+
+absl::StatusOr<HttpResponse> HttpConnection::Get(std::string_view path,
+                                                 std::string_view authorization,
+                                                 Clock::duration time_limit) {
+  return core_->Ask(http::verb::get, path, authorization, {}, time_limit);
+}
+
+absl::StatusOr<HttpResponse> HttpConnection::OpenGetStream(std::string_view path,
+                                                           std::string_view authorization,
+                                                           Clock::duration time_limit) {
+  return core_->OpenStream(http::verb::get, path, authorization, {}, time_limit);
+}
+
+absl::Status HttpConnection::FinishStream(Clock::duration time_limit) {
+  return core_->FinishStream(time_limit);
 }
 
 absl::StatusOr<std::optional<std::string_view>> HttpConnection::ReadLine(

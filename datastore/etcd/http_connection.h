@@ -11,20 +11,14 @@
 #include "absl/status/statusor.h"
 
 #include "datastore/etcd/etcd_address.h"
+#include "datastore/etcd/tls_files.h"
 
 namespace felix::datastore {
-
-// How to trust a server, and how to be trusted by it. Files are read anew for each connection, so
-// that renewed certificates need no restart.
-struct TlsFiles {
-  std::string ca_file;    // empty: those that the system trusts
-  std::string cert_file;  // both of these, or neither
-  std::string key_file;
-};
 
 struct HttpResponse {
   int status = 0;
   std::string body;
+  std::string index = {};  // of the header X-Etcd-Index
 };
 
 // One HTTP/1.1 connection to a server of JSON, with or without TLS (1.2 or later, the server's name
@@ -49,10 +43,22 @@ class HttpConnection {
   absl::StatusOr<HttpResponse> Post(std::string_view path, std::string_view authorization,
                                     std::string_view body, Clock::duration time_limit);
 
+  // The two halves of Post: the server can work on the answer before it is received.
+  absl::Status StartPost(std::string_view path, std::string_view authorization,
+                         std::string_view body, Clock::duration time_limit);
+  absl::StatusOr<HttpResponse> Receive(Clock::duration time_limit);
+  // As Post, of a request without a body.
+  absl::StatusOr<HttpResponse> Get(std::string_view path, std::string_view authorization,
+                                   Clock::duration time_limit);
+
   // A request whose answer has no end. Returns once the head of the answer is there; with another
   // status than 200 the body is whole.
   absl::StatusOr<HttpResponse> OpenStream(std::string_view path, std::string_view authorization,
                                           std::string_view body, Clock::duration time_limit);
+  absl::StatusOr<HttpResponse> OpenGetStream(std::string_view path, std::string_view authorization,
+                                             Clock::duration time_limit);
+  // Reads such an answer to its end, so that the connection can be asked again.
+  absl::Status FinishStream(Clock::duration time_limit);
   // The next line of that answer, without its end; none: not within the time limit, and the
   // stream goes on. kUnavailable at its end. The text lives until the next call.
   absl::StatusOr<std::optional<std::string_view>> ReadLine(Clock::duration time_limit);

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -107,13 +109,23 @@ bool AsWanted(const Flow& flow, const FlowReport& report) {
   return report.contradictions == 0 && report.before > 0 && (report.changed || !to_change);
 }
 
-int Watch(const std::vector<std::string>& texts, const std::vector<std::string>& files,
+// One file takes another's place in one step, or a command does what it does.
+void MakeChange(const std::vector<std::string>& files, const std::string& command) {
+  if (!files.empty() && std::rename(files[0].c_str(), files[1].c_str()) != 0) {
+    Fail(fmt::format("cannot rename {} to {}", files[0], files[1]));
+  }
+  if (!command.empty() && std::system(command.c_str()) != 0) {
+    Fail(fmt::format("failed: {}", command));
+  }
+}
+
+int Watch(const std::vector<std::string>& texts, const std::function<void()>& change,
           int timeout_ms) {
   std::vector<Flow> flows;
   flows.reserve(texts.size());
   for (const std::string& text : texts) flows.push_back(ParseFlow(text));
   const std::vector<FlowReport> reports =
-      WatchFlows(flows, {.from = files[0], .to = files[1]}, std::chrono::milliseconds(timeout_ms));
+      WatchFlows(flows, change, std::chrono::milliseconds(timeout_ms));
   int result = 0;
   for (size_t i = 0; i < flows.size(); ++i) {
     const FlowReport& report = reports[i];
@@ -151,11 +163,14 @@ int Main(int argc, char** argv) {
 
   std::vector<std::string> flows;
   std::vector<std::string> files;
-  CLI::App* watch = app.add_subcommand("watch", "Rename a file amid traffic, and see what changes");
+  std::string command;
+  CLI::App* watch = app.add_subcommand("watch", "Make a change amid traffic, and see what follows");
   watch->add_option("--flow", flows, "NAME,NETNS,ADDRESS:PORT,WANTED")->required();
-  watch->add_option("--rename", files, "The file, and the name it takes")->required()->expected(2);
-  for (CLI::App* command : {reach, matrix, watch}) {
-    command->add_option("--timeout-ms", timeout_ms, "How long to wait")->capture_default_str();
+  CLI::Option* rename =
+      watch->add_option("--rename", files, "The file, and the name it takes")->expected(2);
+  watch->add_option("--run", command, "A command for the shell")->excludes(rename);
+  for (CLI::App* subcommand : {reach, matrix, watch}) {
+    subcommand->add_option("--timeout-ms", timeout_ms, "How long to wait")->capture_default_str();
   }
   CLI11_PARSE(app, argc, argv);
 
@@ -166,7 +181,8 @@ int Main(int argc, char** argv) {
   } else if (*matrix) {
     PrintMatrix(from, to, timeout_ms);
   } else {
-    return Watch(flows, files, timeout_ms);
+    return Watch(
+        flows, [&] { MakeChange(files, command); }, timeout_ms);
   }
   return 0;
 }

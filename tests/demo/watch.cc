@@ -230,7 +230,8 @@ void AllowManyDescriptors() {
 
 }  // namespace
 
-std::vector<FlowReport> WatchFlows(const std::vector<Flow>& flows, const Rename& change,
+std::vector<FlowReport> WatchFlows(const std::vector<Flow>& flows,
+                                   const std::function<void()>& change,
                                    std::chrono::milliseconds timeout) {
   AllowManyDescriptors();
   std::atomic<std::int64_t> changed_at = 0;
@@ -244,9 +245,7 @@ std::vector<FlowReport> WatchFlows(const std::vector<Flow>& flows, const Rename&
   SleepFor(kWarmUp);
 
   changed_at = MonotonicNanoseconds();
-  if (std::rename(change.from.c_str(), change.to.c_str()) != 0) {
-    Fail(fmt::format("cannot rename {} to {}", change.from, change.to));
-  }
+  change();
   const std::int64_t deadline = changed_at + std::int64_t{timeout.count()} * kMillisecond;
   const auto decided = [](const Traffic& of_flow) { return of_flow.decided(); };
   while (MonotonicNanoseconds() < deadline &&

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,17 +36,12 @@ struct FlowReport {
   std::int64_t contradictions = 0;  // attempts with a verdict that was not to be
 };
 
-// The change: one file takes another's place in one step.
-struct Rename {
-  std::string from;
-  std::string to;
-};
-
-// Opens new connections on every flow back to back from a thread each, renames the file amid that
+// Opens new connections on every flow back to back from a thread each, makes the change amid that
 // traffic, and goes on until every flow has its new verdict or `timeout` is over, and a while
 // longer. A connection is called blocked when nothing has answered for a quarter of a second,
-// reached when its SYN was answered. Ends the process if the file cannot be renamed.
-std::vector<FlowReport> WatchFlows(const std::vector<Flow>& flows, const Rename& change,
+// reached when its SYN was answered.
+std::vector<FlowReport> WatchFlows(const std::vector<Flow>& flows,
+                                   const std::function<void()>& change,
                                    std::chrono::milliseconds timeout);
 
 }  // namespace felix::demo

@@ -11,67 +11,28 @@
 #include "gtest/gtest.h"
 
 #include "datastore/etcd/etcd_keys.h"
+#include "tests/etcd/source_fixture.h"
 #include "tests/support/etcd_server.h"
-#include "tests/unit/datastore/recording_sink.h"
 
 namespace felix::datastore {
 namespace {
 
-using State = RecordingSink::State;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::string_view kPrefix = "/calico/resources/v3/projectcalico.org/";
-
-std::string TierKey(std::string_view name) {
-  return fmt::format("{}tiers/{}", kPrefix, name);
-}
-
-std::string TierValue(std::string_view name, int order) {
-  return fmt::format(R"({{"apiVersion":"projectcalico.org/v3","kind":"Tier",)"
-                     R"("metadata":{{"name":"{}"}},"spec":{{"order":{}}}}})",
-                     name, order);
-}
-
-std::string ReadyValue(bool ready) {
-  return fmt::format(R"({{"apiVersion":"projectcalico.org/v3","kind":"ClusterInformation",)"
-                     R"("metadata":{{"name":"default"}},"spec":{{"datastoreReady":{}}}}})",
-                     ready);
-}
-
-class EtcdSourceTest : public ::testing::Test {
+class EtcdSourceTest : public SourceFixture {
  protected:
   void SetUp() override { server_.Put(kClusterInformationKey, ReadyValue(true)); }
   void StartSource() { StartSource({server_.endpoint()}); }
   void StartSource(std::vector<EtcdEndpoint> endpoints) {
-    source_ = std::make_unique<EtcdSource>(EtcdConfig{std::move(endpoints), {}, "", ""});
-    ASSERT_TRUE(source_->Start(sink_).ok());
-  }
-  void ExpectInSync(int marks) {
-    EXPECT_TRUE(WaitLong([&](const State& s) { return s.in_sync_marks >= marks; }));
+    SourceFixture::StartSource({.endpoints = std::move(endpoints)});
   }
   void PutTier(std::string_view name, int order) {
     server_.Put(TierKey(name), TierValue(name, order));
   }
-  void ExpectTier(const std::string& name, int order) {
-    EXPECT_TRUE(WaitLong([&](const State& s) { return s.TierHasOrder(name, order); }))
-        << name << " " << order;
-  }
-  void ExpectNoTier(const std::string& name) {
-    EXPECT_TRUE(WaitLong([&](const State& s) { return s.Tier(name) == nullptr; })) << name;
-  }
-  // Five times what the sink waits for: the time in which a dead server must be noticed is 20 s.
-  bool WaitLong(const std::function<bool(const State&)>& condition) {
-    for (int i = 0; i < 5; ++i) {
-      if (sink_.WaitUntil(condition)) return true;
-    }
-    return false;
-  }
 
   EtcdServer server_;
-  RecordingSink sink_;
-  std::unique_ptr<EtcdSource> source_;
 };
 
 TEST_F(EtcdSourceTest, DeliversTheSnapshotAsOneBatchAndFollowsFromThere) {
@@ -228,6 +189,28 @@ TEST_F(EtcdSourceTest, KnowsThatRevisionsOfAnotherHistoryMeanOtherValues) {
   server_.Start();
   ExpectNoTier("late");
   ExpectTier("a", 9);
+}
+
+// The restored history grows past what is known while the source is away.
+TEST_F(EtcdSourceTest, KnowsThatARestoredHistoryHasGrownPastItsOwn) {
+  PutTier("a", 1);
+  StartSource();
+  ExpectInSync(1);
+  server_.Kill();
+  server_.SaveData();
+  server_.Start();
+  ExpectTier("a", 1);
+  PutTier("a", 7);
+  PutTier("late", 1);
+  ExpectTier("late", 1);
+  server_.Kill();
+  server_.RestoreData();
+  server_.Start(true);
+  for (int i = 0; i < 10; ++i) server_.Put("/calico/ipam/v2/config", "{}");
+  server_.Kill();
+  server_.Start();
+  ExpectNoTier("late");
+  ExpectTier("a", 1);
 }
 
 TEST_F(EtcdSourceTest, NoticesAServerThatNoLongerAnswersAndGoesOnWhenItDoes) {

@@ -26,6 +26,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+std::string Base64(std::string_view text) {
+  return absl::Base64Escape(ToAbsl(text));
+}
+
+std::string PutText(std::string_view key, std::string_view value) {
+  return fmt::format(R"({{"key":"{}","value":"{}"}})", Base64(key), Base64(value));
+}
+
+}  // namespace
+
 int FreePort() {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
@@ -39,22 +49,21 @@ int FreePort() {
   return ntohs(address.sin_port);
 }
 
-std::string Base64(std::string_view text) {
-  return absl::Base64Escape(ToAbsl(text));
-}
-
-std::string PutText(std::string_view key, std::string_view value) {
-  return fmt::format(R"({{"key":"{}","value":"{}"}})", Base64(key), Base64(value));
-}
-
-}  // namespace
-
-EtcdServer::EtcdServer(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {
+EtcdServer::EtcdServer(EtcdServerOptions options) : options_(std::move(options)) {
   std::string name = (std::filesystem::temp_directory_path() / "felix-etcd.XXXXXX").string();
   directory_ = mkdtemp(name.data());
-  endpoint_ = {.tls = false, .host = "127.0.0.1", .port = static_cast<std::uint16_t>(FreePort())};
-  peer_port_ = FreePort();
-  Start();
+  endpoint_ = {
+      .tls = options_.tls, .host = "127.0.0.1", .port = static_cast<std::uint16_t>(FreePort())};
+  peer_port_ = options_.peer_port == 0 ? FreePort() : options_.peer_port;
+  if (options_.user_id != 0) {
+    EXPECT_EQ(chown(directory_.c_str(), options_.user_id, options_.user_id), 0);
+  }
+  if (options_.initial_cluster.empty()) {
+    Start();
+  } else {
+    served_ = endpoint_;
+    Launch();
+  }
 }
 
 EtcdServer::~EtcdServer() {
@@ -66,16 +75,23 @@ void EtcdServer::Start(bool hidden) {
   ASSERT_LT(pid_, 0) << "etcd runs";
   served_ = endpoint_;
   if (hidden) served_.port = static_cast<std::uint16_t>(FreePort());
+  Launch();
+  AwaitAnswers();
+}
+
+void EtcdServer::Launch() {
   const std::string peer = fmt::format("http://127.0.0.1:{}", peer_port_);
-  std::vector<std::string> words = {"etcd",
-                                    "--name=test",
-                                    "--data-dir=" + (directory_ / "data").string(),
-                                    "--listen-client-urls=" + served_.ToString(),
-                                    "--advertise-client-urls=" + served_.ToString(),
-                                    "--listen-peer-urls=" + peer,
-                                    "--initial-advertise-peer-urls=" + peer,
-                                    "--initial-cluster=test=" + peer};
-  words.insert(words.end(), arguments_.begin(), arguments_.end());
+  std::vector<std::string> words = {
+      "etcd",
+      "--name=" + options_.name,
+      "--data-dir=" + (directory_ / "data").string(),
+      "--listen-client-urls=" + served_.ToString(),
+      "--advertise-client-urls=" + served_.ToString(),
+      "--listen-peer-urls=" + peer,
+      "--initial-advertise-peer-urls=" + peer,
+      "--initial-cluster=" + (options_.initial_cluster.empty() ? options_.name + "=" + peer
+                                                               : options_.initial_cluster)};
+  words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -86,12 +102,15 @@ void EtcdServer::Start(bool hidden) {
     const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
-    execvp(argv[0], argv.data());
+    if (options_.user_id == 0 || setuid(options_.user_id) == 0) execvp(argv[0], argv.data());
     _exit(127);
   }
+}
+
+void EtcdServer::AwaitAnswers() const {
   for (int i = 0; i < 600; ++i) {
     datastore::HttpConnection connection;
-    if (connection.Connect(served_, {}, seconds(1)).ok() &&
+    if (connection.Connect(served_, options_.files, seconds(1)).ok() &&
         connection.Post("/v3/kv/range", "", R"({"key":"YQ=="})", seconds(5)).ok()) {
       return;
     }
@@ -127,11 +146,29 @@ void EtcdServer::RestoreData() {
 }
 
 std::string EtcdServer::Ask(std::string_view path, std::string_view body) const {
+  if (!has_users_) return AskAs("", path, body);
+  const auto token = datastore::ParseToken(
+      AskAs("", "/v3/auth/authenticate",
+            datastore::AuthenticateRequest(options_.user, options_.password)));
+  EXPECT_TRUE(token.ok()) << token.status();
+  return token.ok() ? AskAs(*token, path, body) : std::string();
+}
+
+void EtcdServer::EnableUsers() const {
+  Ask("/v3/auth/user/add", datastore::AuthenticateRequest(options_.user, options_.password));
+  Ask("/v3/auth/role/add", R"({"name":"root"})");
+  Ask("/v3/auth/user/grant", fmt::format(R"({{"user":"{}","role":"root"}})", options_.user));
+  Ask("/v3/auth/enable", "{}");
+  has_users_ = true;
+}
+
+std::string EtcdServer::AskAs(std::string_view token, std::string_view path,
+                              std::string_view body) const {
   datastore::HttpConnection connection;
-  const absl::Status connected = connection.Connect(served_, {}, seconds(5));
+  const absl::Status connected = connection.Connect(served_, options_.files, seconds(5));
   EXPECT_TRUE(connected.ok()) << connected;
   if (!connected.ok()) return {};
-  const auto response = connection.Post(path, "", body, seconds(10));
+  const auto response = connection.Post(path, token, body, seconds(10));
   EXPECT_TRUE(response.ok()) << response.status();
   if (!response.ok()) return {};
   EXPECT_EQ(response->status, 200) << response->body;

@@ -164,9 +164,8 @@ TEST(Parameters, AreFoundInAnyCase) {
 }
 
 TEST(Parameters, KnowCalicosNamesThatHaveNoEffectHere) {
-  for (const std::string_view name :
-       {"ReportingTTLSecs", "HealthPort", "PrometheusMetricsEnabled", "VXLANEnabled",
-        "UsageReportingEnabled", "IpInIpMtu", "XDPEnabled"}) {
+  for (const std::string_view name : {"HealthPort", "PrometheusMetricsEnabled", "VXLANEnabled",
+                                      "UsageReportingEnabled", "IpInIpMtu", "XDPEnabled"}) {
     ASSERT_NE(FindParameter(name), nullptr) << name;
     EXPECT_EQ(FindParameter(name)->change, ParameterChange::kNoEffect) << name;
   }
