@@ -44,10 +44,11 @@ struct MapCounters {
 // written, each in one message as long as it is one member. Resync reads all maps in full.
 //
 // An apply has two phases, before and after the rules are written. ApplyLeaving creates maps that
-// rules will name, with all their members, since nothing reads them yet; and deletes members: what is not desired any more,
-// what others put there, and what has another mask than desired, so that no new rule meets a mark
-// of the old mask. ApplyArriving adds members and overwrites marks, and destroys maps that nobody
-// desires. So a member is there only while the rules are that its mark leads to.
+// rules will name, with all their members, since nothing reads them yet; and deletes members: what
+// is not desired any more, what others put there, and what has another mask than desired, so that
+// no new rule meets a mark of the old mask. ApplyArriving adds members and overwrites marks, and
+// destroys maps that nobody desires. So a member is there only while the rules are that its mark
+// leads to.
 //
 // A map of the right type with other parameters is replaced by one step in ApplyLeaving; what stays
 // keeps its mark and its counters. One of another type is destroyed first, which fails as long as
