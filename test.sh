@@ -12,8 +12,9 @@ Installs what is missing, builds, and runs every test. Kernel tests run in netwo
 their own and are never left out: needs root on Debian 12.
 
   --full   also with clang, under the address and thread sanitizers, with many more random seeds,
-           with libFuzzer, and a check of the format of the sources; with names of stages those
-           alone, in that order: release clang asan tsan seeds fuzz format
+           with 1,000 kills of the program, with libFuzzer, and a check of the format of the
+           sources; with names of stages those alone, in that order:
+           release clang asan tsan seeds kills fuzz format
   --help   this text
 
 Status: 0 all tests passed, 1 not, 2 cannot run here.
@@ -25,13 +26,13 @@ STAGES=()
 for argument; do
   case $argument in
     --full) FULL=yes ;;
-    release | clang | asan | tsan | seeds | fuzz | format) STAGES+=("$argument") ;;
+    release | clang | asan | tsan | seeds | kills | fuzz | format) STAGES+=("$argument") ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
   esac
 done
 [[ $FULL == yes || ${#STAGES[@]} -eq 0 ]] || { usage >&2 && exit 2; }
-[[ ${#STAGES[@]} -gt 0 ]] || STAGES=(release clang asan tsan seeds fuzz format)
+[[ ${#STAGES[@]} -gt 0 ]] || STAGES=(release clang asan tsan seeds kills fuzz format)
 
 LOGS=''
 trap '[[ -z $LOGS ]] || rm -rf "$LOGS"' EXIT
@@ -114,6 +115,15 @@ stage_seeds() {
     FELIX_TEST_FIRST_SEED=$first FELIX_TEST_SEED_FACTOR=$factor "$binary" || status=1
   done
   return "$status"
+}
+
+# As many in each layout of the rules, at random moments of an apply, with traffic meanwhile.
+stage_kills() {
+  local kills=${FELIX_TEST_KILLS:-500}
+  setup_build release || return 1
+  setup_say "$kills kills in each layout"
+  FELIX_TEST_KILLS=$kills build/release/tests/kernel/felix/felix_program_kernel_test \
+    --gtest_filter='*ConvergesAfterBeingKilled*'
 }
 
 # One target at a time, from its corpus; what it finds on the way is thrown away, a crash is kept.

@@ -24,21 +24,6 @@ using Ports = SteadyFlow::Ports;
 constexpr std::uint16_t kAllowed = 5000;
 constexpr std::uint16_t kDenied = 6000;
 
-std::string Policy() {
-  return fmt::format(R"(apiVersion: projectcalico.org/v3
-kind: GlobalNetworkPolicy
-metadata: {{name: door}}
-spec:
-  selector: app == "web"
-  types: [Ingress, Egress]
-  ingress:
-  - {{action: Allow, protocol: UDP, source: {{selector: app == "web"}}, destination: {{ports: [{}]}}}}
-  egress:
-  - {{action: Allow}}
-)",
-                     kAllowed);
-}
-
 class LayoutTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -46,7 +31,7 @@ class LayoutTest : public ::testing::Test {
     containers = std::make_unique<TwoContainers>();
     resources.Write("first.yaml", EndpointYaml("cali1", 1));
     resources.Write("second.yaml", EndpointYaml("cali2", 2));
-    resources.Write("door.yaml", Policy());
+    resources.Write("door.yaml", DoorYaml(kAllowed));
   }
   void Use(const std::string& layout) const {
     resources.Write("layout.yaml", ConfigurationYaml("chainLayout", layout));

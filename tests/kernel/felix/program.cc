@@ -93,6 +93,22 @@ spec:
                      name, port);
 }
 
+std::string DoorYaml(int port) {
+  return fmt::format(R"(apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {{name: door}}
+spec:
+  order: 1
+  selector: app == "web"
+  types: [Ingress, Egress]
+  ingress:
+  - {{action: Allow, protocol: UDP, source: {{selector: app == "web"}}, destination: {{ports: [{}]}}}}
+  egress:
+  - {{action: Allow}}
+)",
+                     port);
+}
+
 std::string ConfigurationYaml(const std::string& field, const std::string& value) {
   return fmt::format(R"(apiVersion: projectcalico.org/v3
 kind: FelixConfiguration

@@ -34,6 +34,8 @@ class ResourceDirectory {
 std::string EndpointYaml(const std::string& interface, int number);
 // A policy for app=web that allows TCP to `port` from app=web.
 std::string PolicyYaml(const std::string& name, int port);
+// A policy for app=web that allows datagrams to `port` from app=web, and everything out.
+std::string DoorYaml(int port);
 std::string ConfigurationYaml(const std::string& field, const std::string& value);
 
 struct RunResult {

@@ -32,23 +32,6 @@ using Ports = SteadyFlow::Ports;
 constexpr std::uint16_t kAllowed = 5000;
 constexpr std::uint16_t kDenied = 6000;
 
-// Allows the port, and everything out, to endpoints with app=web.
-std::string DoorYaml() {
-  return fmt::format(R"(apiVersion: projectcalico.org/v3
-kind: GlobalNetworkPolicy
-metadata: {{name: door}}
-spec:
-  order: 1
-  selector: app == "web"
-  types: [Ingress, Egress]
-  ingress:
-  - {{action: Allow, protocol: UDP, source: {{selector: app == "web"}}, destination: {{ports: [{}]}}}}
-  egress:
-  - {{action: Allow}}
-)",
-                     kAllowed);
-}
-
 // A policy for app=web of `rules` rules for IPv4 that nothing sent here meets.
 std::string FillerYaml(int number, int rules) {
   std::string text = fmt::format(R"(apiVersion: projectcalico.org/v3
@@ -77,7 +60,7 @@ class RestartTest : public ::testing::TestWithParam<compiler::ChainLayout> {
     containers = std::make_unique<TwoContainers>();
     resources.Write("first.yaml", EndpointYaml("cali1", 1));
     resources.Write("second.yaml", EndpointYaml("cali2", 2));
-    resources.Write("door.yaml", DoorYaml());
+    resources.Write("door.yaml", DoorYaml(kAllowed));
     resources.Write("layout.yaml", ConfigurationYaml("chainLayout", LayoutName({GetParam(), 0})));
   }
   void WriteFillers(int policies, int rules) const {
