@@ -322,10 +322,10 @@ void Graph::SetOptions(Options options) {
   ++stats_.rebuilds;
   if (!superseded_.has_value()) superseded_ = std::move(wiring_->emitted());
   // Elements in the kernel bear numbers that go on meaning what they mean.
-  std::array<NumbersByChain, 2> numbers;
+  std::array<AdoptedNumbers, 2> numbers;
   if (const SharedLayout* shared = wiring_->shared_layout(); shared != nullptr) {
     for (const Direction direction : kDirections) {
-      numbers[Index(direction)] = shared->numbers(direction).ByChain();
+      numbers[Index(direction)].by_chain = shared->numbers(direction).ByChain();
     }
   }
   wiring_ = std::make_unique<Wiring>(std::move(options), store_, stats_);
@@ -336,7 +336,7 @@ void Graph::SetOptions(Options options) {
   });
 }
 
-void Graph::AdoptShapeNumbers(const std::array<NumbersByChain, 2>& by_direction) {
+void Graph::AdoptShapeNumbers(const std::array<AdoptedNumbers, 2>& by_direction) {
   SharedLayout* shared = wiring_->shared_layout();
   if (shared != nullptr) shared->Adopt(by_direction);
 }

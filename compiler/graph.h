@@ -60,7 +60,7 @@ class Graph {
   // Only with ChainLayout=Shared; else they do nothing, and there are no numbers.
   //
   // Numbers that elements in the kernel bear: only before the first Flush.
-  void AdoptShapeNumbers(const std::array<NumbersByChain, 2>& by_direction);
+  void AdoptShapeNumbers(const std::array<AdoptedNumbers, 2>& by_direction);
   // The kernel holds all that was flushed. True if another Flush would have something to say.
   bool OnApplied();
   // From time to time: the next Flush gives up shapes that nobody uses since the last call.

@@ -116,12 +116,20 @@ ShapeNumbers::Change ShapeNumbers::Flush() {
   return std::exchange(change_, {});
 }
 
-void ShapeNumbers::OnApplied() {
+void ShapeNumbers::SetAliases(std::map<std::uint32_t, Shape> aliases) {
+  for (const auto& [number, shape] : aliases) {
+    FELIX_CHECK(reserved_.contains(number), "a number that somebody has cannot be an alias");
+  }
+  aliases_ = std::move(aliases);
+}
+
+bool ShapeNumbers::OnApplied() {
   applied_ = flushes_;
-  if (flushes_ == 0 || reserved_.empty()) return;
+  if (flushes_ == 0 || reserved_.empty()) return false;
   lowest_ = std::min(lowest_, *reserved_.begin());
   reserved_.clear();
   adopted_.clear();
+  return !std::exchange(aliases_, {}).empty();
 }
 
 void ShapeNumbers::DropIdle() {

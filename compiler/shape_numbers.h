@@ -13,12 +13,20 @@
 #include "absl/container/btree_set.h"
 
 #include "compiler/fault.h"
+#include "compiler/ir/mark_map.h"
 #include "compiler/shape.h"
 
 namespace felix::compiler {
 
 // Numbers by the name of the shape's chain: what a kernel holds, or an earlier object gave out.
 using NumbersByChain = std::map<std::string, std::uint32_t>;
+
+// What an earlier process left in the kernel, of one direction: which chain each number leads to,
+// and which number each element bears.
+struct AdoptedNumbers {
+  NumbersByChain by_chain;
+  std::map<ir::LocalAddress, std::uint32_t> elements;
+};
 
 // The numbers by which elements tell the shapes of one direction. A number means one shape for as
 // long as anything that bears it may be in the kernel: it is given to another one only after
@@ -36,6 +44,10 @@ class ShapeNumbers {
 
   // These are given to no other shape until OnApplied. Only before the first Acquire.
   void Adopt(const NumbersByChain& adopted);
+  // Until OnApplied these numbers, which were adopted but are no shape's, mean the given shapes:
+  // all elements that bear one of them are about to bear the number of that shape instead.
+  void SetAliases(std::map<std::uint32_t, Shape> aliases);
+  [[nodiscard]] bool IsReserved(std::uint32_t number) const { return reserved_.contains(number); }
 
   // One more or one less container uses the shape. Precondition of the former: CanAcquire.
   [[nodiscard]] bool CanAcquire(const Shape& shape) const;
@@ -52,8 +64,8 @@ class ShapeNumbers {
   };
   Change Flush();
 
-  // The kernel holds all that was flushed.
-  void OnApplied();
+  // The kernel holds all that was flushed. True if there were aliases until now.
+  bool OnApplied();
   // Shapes without users that no element in the kernel tells.
   [[nodiscard]] std::vector<std::uint32_t> Droppable() const;
   // The next Flush gives up this one of them.
@@ -63,6 +75,7 @@ class ShapeNumbers {
 
   // All shapes that have a number, those without users included.
   [[nodiscard]] const std::map<std::uint32_t, Shape>& shapes() const { return shapes_; }
+  [[nodiscard]] const std::map<std::uint32_t, Shape>& aliases() const { return aliases_; }
   [[nodiscard]] std::size_t idle() const { return idle_.size(); }
   [[nodiscard]] std::uint32_t count() const { return count_; }
   // For an object that is to go on where this one ends.
@@ -85,6 +98,7 @@ class ShapeNumbers {
   NumbersByChain adopted_;
   absl::btree_set<std::uint32_t> reserved_;  // the numbers in it
   std::map<std::uint32_t, Shape> shapes_;
+  std::map<std::uint32_t, Shape> aliases_;
   absl::btree_map<Shape, std::uint32_t> numbers_;
   absl::btree_map<std::uint32_t, std::uint32_t> users_;
   absl::btree_map<std::uint32_t, Idle> idle_;  // by number

@@ -31,7 +31,8 @@ SharedLayout::SharedLayout(std::vector<RenderContext> contexts, ActiveRules& rul
 
 void SharedLayout::Adopt(const Adopted& adopted) {
   for (const Direction direction : kDirections) {
-    numbers_[Index(direction)].Adopt(adopted[Index(direction)]);
+    numbers_[Index(direction)].Adopt(adopted[Index(direction)].by_chain);
+    adopted_[Index(direction)] = adopted[Index(direction)].elements;
   }
 }
 
@@ -152,15 +153,44 @@ void SharedLayout::Settle(const std::string& interface_name) {
   }
 }
 
+// Rules come before elements, so an element that still bears a number whose shape is gone would
+// lead nowhere for a moment. If all that bear it are to have one and the same shape, it leads
+// there.
+bool SharedLayout::SetAliases(Direction direction) {
+  ShapeNumbers& numbers = numbers_[Index(direction)];
+  std::map<std::uint32_t, std::optional<Shape>> wanted;
+  for (const auto& [at, number] : std::exchange(adopted_[Index(direction)], {})) {
+    const auto container = containers_.find(at.interface_name);
+    if (!numbers.IsReserved(number) || container == containers_.end()) continue;
+    // What is no element any more goes before the rules do.
+    if (!container->second.elements.contains(at.address)) continue;
+    const Shape& shape = (*container->second.shapes)[Index(direction)];
+    const auto [known, is_new] = wanted.try_emplace(number, shape);
+    if (!is_new && known->second != shape) known->second.reset();
+  }
+  std::map<std::uint32_t, Shape> aliases;
+  for (auto& [number, shape] : wanted) {
+    if (shape.has_value()) aliases.emplace(number, *std::move(shape));
+  }
+  const bool any = !aliases.empty();
+  if (any) numbers.SetAliases(std::move(aliases));
+  return any;
+}
+
 void SharedLayout::FlushNumbers(Direction direction) {
+  const bool aliased =
+      SetAliases(direction) || std::exchange(aliases_gone_[Index(direction)], false);
   const ShapeNumbers::Change change = numbers_[Index(direction)].Flush();
   for (const Shape& shape : change.came) rules_.AcquireShape(shape);
   for (const Shape& shape : change.went) rules_.ReleaseShape(shape);
-  if (!change.empty()) RenderTree(direction);
+  if (!change.empty() || aliased) RenderTree(direction);
 }
 
 void SharedLayout::RenderTree(Direction direction) {
   std::map<std::uint32_t, std::string> chains;
+  for (const auto& [number, shape] : numbers_[Index(direction)].aliases()) {
+    chains.emplace(number, shape.ChainName());
+  }
   for (const auto& [number, shape] : numbers_[Index(direction)].shapes())
     chains.emplace(number, shape.ChainName());
   const auto tree = RenderShapeTree(direction, chains, marks_);
@@ -210,18 +240,22 @@ void SharedLayout::Flush() {
 }
 
 bool SharedLayout::OnApplied() {
-  for (ShapeNumbers& numbers : numbers_) numbers.OnApplied();
-  bool dropped = false;
+  bool more = false;
+  for (const Direction direction : kDirections) {
+    aliases_gone_[Index(direction)] =
+        numbers_[Index(direction)].OnApplied() || aliases_gone_[Index(direction)];
+    more = more || aliases_gone_[Index(direction)];
+  }
   if (std::exchange(policies_gone_, false)) {
     for (ShapeNumbers& numbers : numbers_) {
       for (const std::uint32_t number : numbers.Droppable()) {
         if (!rules_.IsOutdated(numbers.shapes().at(number))) continue;
         numbers.Drop(number);
-        dropped = true;
+        more = true;
       }
     }
   }
-  if (dropped) return true;
+  if (more) return true;
   // Asked of each one, since they differ in what they lack.
   return std::any_of(waiting_.begin(), waiting_.end(), [&](const std::string& name) {
     const ContainerShapes& shapes = *containers_.at(name).shapes;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +33,7 @@ class SharedLayout final : public EndpointLayout {
   // address has too many (hash:net,iface in net/netfilter/ipset).
   static constexpr std::size_t kMaxSharers = 32;
 
-  using Adopted = std::array<NumbersByChain, 2>;  // by direction
+  using Adopted = std::array<AdoptedNumbers, 2>;  // by direction
 
   SharedLayout(std::vector<RenderContext> contexts, ActiveRules& rules, Emitter& emitter,
                Stats& stats);
@@ -78,6 +79,8 @@ class SharedLayout final : public EndpointLayout {
   void EmitMark(const std::string& interface_name, const model::IpAddress& address,
                 const std::optional<Pair>& numbers);
   [[nodiscard]] bool Concerns(const model::IpAddress& address) const;
+  // True if there are any.
+  bool SetAliases(Direction direction);
   void FlushNumbers(Direction direction);
   void RenderTree(Direction direction);
 
@@ -92,6 +95,8 @@ class SharedLayout final : public EndpointLayout {
   absl::btree_set<std::string> dirty_;
   absl::btree_set<std::string> waiting_;
   std::vector<Pair> released_;
+  std::array<std::map<ir::LocalAddress, std::uint32_t>, 2> adopted_;  // elements; until a Flush
+  std::array<bool, 2> aliases_gone_ = {};
   bool policies_gone_ = false;                        // since the last OnApplied
   std::array<absl::btree_set<std::string>, 2> tree_;  // chains of the tree, by direction
 };

@@ -14,6 +14,8 @@
 
 #include "compiler/endpoint_layout.h"
 #include "compiler/names.h"
+#include "ipset/kernel_sets.h"
+#include "ipset/set_name.h"
 #include "iptables/rule_codec.h"
 #include "model/address.h"
 #include "model/base/status_macros.h"
@@ -48,9 +50,25 @@ void Note(const Leaf& leaf, Chains& chains) {
   if (!is_new && known->second != leaf.chain) known->second.reset();
 }
 
+absl::Status ReadElements(ipset::KernelSets& sets, compiler::Direction direction,
+                          const compiler::Marks& marks, compiler::AdoptedNumbers& numbers) {
+  for (const model::IpFamily family : model::kIpFamilies) {
+    FELIX_ASSIGN_OR_RETURN(
+        const std::optional<ipset::SetContent> content,
+        sets.Read(ipset::KernelSetName({family, compiler::ElementMapId(direction)})));
+    if (!content.has_value()) continue;
+    for (const ipset::InterfaceMember& member : content->interface_members) {
+      if (member.mask != marks.element() || (member.mark & marks.known) == 0) continue;
+      numbers.elements[{.interface_name = member.interface, .address = member.net.address()}] =
+          marks.ShapeNumber(member.mark);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<std::array<compiler::NumbersByChain, 2>> ReadShapeNumbers(
+absl::StatusOr<std::array<compiler::AdoptedNumbers, 2>> ReadShapeNumbers(
     HostKernel& kernel, const compiler::Marks& marks) {
   std::array<Chains, 2> chains;
   for (const model::IpFamily family : model::kIpFamilies) {
@@ -68,13 +86,15 @@ absl::StatusOr<std::array<compiler::NumbersByChain, 2>> ReadShapeNumbers(
       }
     }
   }
-  std::array<compiler::NumbersByChain, 2> numbers;
+  std::array<compiler::AdoptedNumbers, 2> numbers;
   for (const compiler::Direction direction : compiler::kDirections) {
     for (const auto& [number, chain] : chains[compiler::Index(direction)]) {
       // One in doubt is kept from all shapes: no chain has this name.
-      numbers[compiler::Index(direction)].emplace(
+      numbers[compiler::Index(direction)].by_chain.emplace(
           chain.has_value() ? *chain : fmt::format("number {}", number), number);
     }
+    FELIX_RETURN_IF_ERROR(
+        ReadElements(kernel.sets(), direction, marks, numbers[compiler::Index(direction)]));
   }
   return numbers;
 }

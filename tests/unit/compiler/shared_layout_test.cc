@@ -328,11 +328,11 @@ TEST_F(SharedLayoutTest, NumbersOfAnEarlierProcessAreKept) {
   Start(1, "a");
   Start(2, "b");
   static_cast<void>(FlushAndHold());
-  std::array<NumbersByChain, 2> numbers;
-  numbers[0] = {{"cali-si-of-somebody", 0}};
+  std::array<AdoptedNumbers, 2> numbers;
+  numbers[0].by_chain = {{"cali-si-of-somebody", 0}};
   std::uint32_t next = 7;
   for (const auto& [number, shape] : graph_->shapes_by_number(Direction::kIngress)) {
-    numbers[0][shape.ChainName()] = next++;
+    numbers[0].by_chain[shape.ChainName()] = next++;
   }
   Graph second(graph_->options());
   second.AdoptShapeNumbers(numbers);
@@ -343,6 +343,49 @@ TEST_F(SharedLayoutTest, NumbersOfAnEarlierProcessAreKept) {
   EXPECT_TRUE(kept.contains(7) && kept.contains(8));
   // The number of a shape that is not wanted is nobody's until the kernel has let go of it.
   EXPECT_FALSE(kept.contains(0));
+}
+
+TEST_F(SharedLayoutTest, ElementsOfAShapeThatIsGoneLeadToTheNewOneUntilTheyAreRewritten) {
+  AllowKind("a", 1);
+  AllowKind("b", 2);
+  Start(1, "a");
+  Start(2, "a");
+  Start(3, "b");
+  const auto at = [](int number) {
+    return ir::LocalAddress{fmt::format("cali{}", number), testing::Address(AddressText(number))};
+  };
+  std::array<AdoptedNumbers, 2> numbers;
+  for (AdoptedNumbers& direction : numbers) {
+    direction.by_chain = {{"cali-of-old", 5}, {"cali-of-two", 6}};
+    // Number 5 is borne by two that are alike now, number 6 by two that are not, one is nobody.
+    direction.elements = {{at(1), 5}, {at(2), 6}, {at(3), 6}, {at(9), 5}};
+  }
+  Graph second(graph_->options());
+  second.AdoptShapeNumbers(numbers);
+  second.OnUpdates(graph_->store().Snapshot());
+  static_cast<void>(second.Flush());
+  // The rules are written, the elements not yet.
+  ir::DesiredState committed = second.desired();
+  const Marks marks = Marks::FromMask(second.options().mark_mask, ChainLayout::kShared);
+  for (auto& [key, map] : committed.mark_maps) {
+    for (auto& [address, value] : map.values) {
+      const auto old = numbers[0].elements.find(address);
+      if (old != numbers[0].elements.end()) value = marks.known | marks.ShapeBits(old->second);
+    }
+  }
+  const auto passes = [&](int number, std::uint16_t port) {
+    return testing::Run(committed, PacketTo(number, port)) == Verdict::kAccept;
+  };
+  EXPECT_TRUE(passes(1, 1));
+  EXPECT_FALSE(passes(1, 2));
+  for (const int mixed : {2, 3}) {
+    EXPECT_FALSE(passes(mixed, 1));
+    EXPECT_FALSE(passes(mixed, 2));
+  }
+  EXPECT_TRUE(second.OnApplied());
+  EXPECT_FALSE(second.Flush().chains.empty());
+  EXPECT_FALSE(second.OnApplied());
+  EXPECT_TRUE(second.Flush().empty());
 }
 
 TEST_F(SharedLayoutTest, RefusingIsLeftToTheFilterTable) {
