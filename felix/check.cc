@@ -14,25 +14,32 @@
 namespace felix {
 namespace {
 
-bool IsNeeded(std::string_view name, bool ipv6_support) {
-  // Only the filter table is written; the others are merely swept if they are there.
-  for (const std::string_view table : {" table raw", " table mangle", " table nat"}) {
+bool IsNeeded(std::string_view name, const compiler::Options& options) {
+  if (!options.ipv6_support && (name.starts_with("ipv6") || name.find("inet6") != name.npos)) {
+    return false;
+  }
+  // Only the filter table is always written; the others are merely swept if they are there.
+  for (const std::string_view table : {" table raw", " table nat"}) {
     if (name.ends_with(table)) return false;
   }
-  return ipv6_support || name.find("ipv6") == std::string_view::npos;
+  for (const std::string_view of_shared : {" table mangle", " target SET ", "hash:net,iface "}) {
+    if (name.find(of_shared) == name.npos) continue;
+    return options.chain_layout == compiler::ChainLayout::kShared;
+  }
+  return true;
 }
 
 }  // namespace
 
-std::vector<CheckedFeature> CheckFeatures(bool ipv6_support) {
+std::vector<CheckedFeature> CheckFeatures(const compiler::Options& options) {
   std::vector<CheckedFeature> checked;
   for (const iptables::Feature& feature : iptables::ProbeFeatures()) {
     checked.push_back(
-        {feature.name, IsNeeded(feature.name, ipv6_support), feature.present, feature.detail});
+        {feature.name, IsNeeded(feature.name, options), feature.present, feature.detail});
   }
   for (const ipset::Feature& feature : ipset::ProbeFeatures()) {
     checked.push_back(
-        {feature.name, IsNeeded(feature.name, ipv6_support), feature.present, feature.detail});
+        {feature.name, IsNeeded(feature.name, options), feature.present, feature.detail});
   }
   return checked;
 }
@@ -43,7 +50,7 @@ bool IsSufficient(const std::vector<CheckedFeature>& features) {
   });
 }
 
-std::string CheckText(const std::vector<CheckedFeature>& features) {
+std::string CheckText(const std::vector<CheckedFeature>& features, const LayoutFit& fit) {
   std::string text;
   std::vector<std::string_view> missing;
   for (const CheckedFeature& feature : features) {
@@ -53,11 +60,12 @@ std::string CheckText(const std::vector<CheckedFeature>& features) {
                         feature.detail);
     if (!feature.present && feature.needed) missing.push_back(feature.name);
   }
-  return text + (missing.empty() ? std::string("everything needed is there\n")
-                                 : fmt::format("missing: {}\n", fmt::join(missing, ", ")));
+  text += missing.empty() ? std::string("everything needed is there\n")
+                          : fmt::format("missing: {}\n", fmt::join(missing, ", "));
+  return text + LayoutText(fit);
 }
 
-std::string CheckJson(const std::vector<CheckedFeature>& features) {
+std::string CheckJson(const std::vector<CheckedFeature>& features, const LayoutFit& fit) {
   JsonLine json;
   json.BeginObject();
   json.Flag("sufficient", IsSufficient(features));
@@ -70,7 +78,10 @@ std::string CheckJson(const std::vector<CheckedFeature>& features) {
     json.Field("detail", feature.detail);
     json.EndObject();
   }
-  json.EndArray().EndObject();
+  json.EndArray();
+  json.Key("layout");
+  WriteLayout(fit, json);
+  json.EndObject();
   return json.Text();
 }
 

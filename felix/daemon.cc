@@ -335,13 +335,14 @@ absl::StatusOr<std::string> Daemon::RunOnce(std::chrono::seconds timeout) {
   return OnceJson(engine_, figures);
 }
 
-absl::StatusOr<ir::DesiredState> Daemon::CompileOnce(std::chrono::seconds timeout) {
+absl::StatusOr<const compiler::Graph*> Daemon::CompileOnce(std::chrono::seconds timeout) {
   const auto turn = [this]() -> absl::StatusOr<bool> {
     FELIX_RETURN_IF_ERROR(HearOnce());
     return engine_.in_sync();
   };
   FELIX_RETURN_IF_ERROR(TakeTurns(timeout, turn));
-  return engine_.CompileOnly();
+  static_cast<void>(engine_.CompileOnly());
+  return &engine_.graph();
 }
 
 absl::Status Daemon::TooLate(std::chrono::seconds timeout) const {

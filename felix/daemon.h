@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "compiler/graph.h"
 #include "datastore/source.h"
 #include "datastore/update_queue.h"
 #include "felix/arrival_sink.h"
@@ -66,9 +67,9 @@ class Daemon {
   // source cannot be read, something cannot be applied, it takes too long, a signal came.
   absl::StatusOr<std::string> RunOnce(std::chrono::seconds timeout);
 
-  // Reads the datastore once and compiles it; never opens the kernel's tables. Errors: the source
-  // cannot be read, it takes too long, a signal came.
-  absl::StatusOr<ir::DesiredState> CompileOnce(std::chrono::seconds timeout);
+  // Reads the datastore once and compiles it; never opens the kernel's tables. The graph lives as
+  // long as the object. Errors: the source cannot be read, it takes too long, a signal came.
+  absl::StatusOr<const compiler::Graph*> CompileOnce(std::chrono::seconds timeout);
 
  private:
   Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,

@@ -22,9 +22,11 @@
 #include "felix/clock.h"
 #include "felix/config.h"
 #include "felix/config_parameters.h"
+#include "felix/counters_report.h"
 #include "felix/daemon.h"
 #include "felix/failure_log.h"
 #include "felix/host_kernel.h"
+#include "felix/layout_fit.h"
 #include "felix/log.h"
 #include "felix/rules_report.h"
 #include "felix/version.h"
@@ -51,14 +53,26 @@ Examples:
       enforce it once and print what was done as JSON
   FELIX_LOGSEVERITYSCREEN=debug felix -c /etc/calico/felix.cfg
       the same parameters from the environment and a file
-  felix check
-      does this kernel have what it takes?
+  felix check --datastore file:/etc/felix/resources
+      does this kernel have what it takes, and which ChainLayout fits this host? Without a datastore
+      only the kernel is asked
   felix rules --datastore file:/etc/felix/resources
       which object put which rule into the kernel? Needs no root, changes nothing
+  felix counters --datastore file:/etc/felix/resources
+      what did each container send and receive? Only with ChainLayout=Shared
   felix cleanup --dry-run
       what would go if everything of ours were removed?
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 75 nothing could be written for 90 seconds.)";
+
+constexpr const char* kCountersHelp = R"(
+Example:
+  felix counters --by-address --datastore file:/etc/felix/resources
+      packets and bytes from and to each address of each container of this host
+
+Reads the kernel and the datastore, changes neither. A container with - in place of numbers is down,
+has chains of its own, or is not in the kernel yet. JSON has both sums and addresses, and bears a
+version. Exit status as of felix.)";
 
 struct CommandLine {
   ConfigInputs inputs;
@@ -68,6 +82,7 @@ struct CommandLine {
   bool once = false;
   int once_timeout_seconds = 30;
   bool dry_run = false;
+  bool by_address = false;
   std::string output = "text";
 };
 
@@ -128,10 +143,28 @@ int RunRules(const CommandLine& command_line) {
   const SystemClock clock;
   const absl::StatusOr<std::unique_ptr<Daemon>> daemon = MakeDaemon(command_line, clock);
   if (!daemon.ok()) return Fail(daemon.status());
-  const absl::StatusOr<ir::DesiredState> state =
+  const absl::StatusOr<const compiler::Graph*> graph =
       (*daemon)->CompileOnce(std::chrono::seconds(command_line.once_timeout_seconds));
-  if (!state.ok()) return Fail(state.status());
-  return Answer(command_line.output == "json" ? RulesJson(*state) + "\n" : RulesText(*state),
+  if (!graph.ok()) return Fail(graph.status());
+  const ir::DesiredState& state = (*graph)->desired();
+  return Answer(command_line.output == "json" ? RulesJson(state) + "\n" : RulesText(state), kDone);
+}
+
+int RunCounters(const CommandLine& command_line) {
+  const SystemClock clock;
+  const absl::StatusOr<std::unique_ptr<Daemon>> daemon = MakeDaemon(command_line, clock);
+  if (!daemon.ok()) return Fail(daemon.status());
+  const absl::StatusOr<const compiler::Graph*> graph =
+      (*daemon)->CompileOnce(std::chrono::seconds(command_line.once_timeout_seconds));
+  if (!graph.ok()) return Fail(graph.status());
+  if (const absl::Status counts = CountsContainers(**graph); !counts.ok()) return Fail(counts);
+  const absl::StatusOr<std::unique_ptr<HostKernel>> kernel = OpenHostKernel({});
+  if (!kernel.ok()) return Fail(kernel.status());
+  const absl::StatusOr<std::vector<ContainerCounters>> counters =
+      ReadContainerCounters(**graph, (*kernel)->sets());
+  if (!counters.ok()) return Fail(counters.status());
+  return Answer(command_line.output == "json" ? CountersJson(*counters) + "\n"
+                                              : CountersText(*counters, command_line.by_address),
                 kDone);
 }
 
@@ -156,14 +189,32 @@ int RunCleanup(const CommandLine& command_line) {
   return kDone;
 }
 
+int AnswerCheck(const CommandLine& command_line, const compiler::Options& options,
+                const LayoutFit& fit) {
+  const std::vector<CheckedFeature> features = CheckFeatures(options);
+  const std::string answer =
+      command_line.output == "json" ? CheckJson(features, fit) + "\n" : CheckText(features, fit);
+  return Answer(answer, IsSufficient(features) ? kDone : kFailed);
+}
+
 int RunCheck(const CommandLine& command_line) {
   const absl::StatusOr<ConfigSources> sources = Configure(command_line);
   if (!sources.ok()) return Fail(sources.status());
-  const std::vector<CheckedFeature> features =
-      CheckFeatures(Config::Resolve(*sources).compiler.ipv6_support);
-  const std::string answer =
-      command_line.output == "json" ? CheckJson(features) + "\n" : CheckText(features);
-  return Answer(answer, IsSufficient(features) ? kDone : kFailed);
+  const Config config = Config::Resolve(*sources);
+  const auto answer_without = [&] {
+    return AnswerCheck(command_line, config.compiler, FitOf(config.compiler));
+  };
+  if (config.datastore.empty()) return answer_without();
+  const SystemClock clock;
+  const absl::StatusOr<std::unique_ptr<Daemon>> daemon =
+      Daemon::Make(clock, command_line.inputs, *sources);
+  absl::StatusOr<const compiler::Graph*> graph =
+      daemon.ok() ? (*daemon)->CompileOnce(std::chrono::seconds(command_line.once_timeout_seconds))
+                  : daemon.status();
+  if (graph.ok()) return AnswerCheck(command_line, (*graph)->options(), FitOf(**graph));
+  // What the kernel has is worth knowing all the same.
+  static_cast<void>(answer_without());
+  return Fail(graph.status());
 }
 
 std::string VersionText() {
@@ -211,7 +262,14 @@ int Main(int argc, char** argv) {
       "rules", "print the rules that the datastore asks for here, and which object asks for each");
   rules->add_option("-o,--output", command_line.output, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
-  for (CLI::App* subcommand : {cleanup, check, rules}) subcommand->fallthrough();
+  CLI::App* counters = app.add_subcommand(
+      "counters", "print what each container of this host sent and received (ChainLayout=Shared)");
+  counters->footer(kCountersHelp);
+  counters->add_option("-o,--output", command_line.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  counters->add_flag("--by-address", command_line.by_address,
+                     "in text, a line for each address instead of one for each container");
+  for (CLI::App* subcommand : {cleanup, check, rules, counters}) subcommand->fallthrough();
 
   try {
     app.parse(argc, argv);
@@ -227,7 +285,7 @@ int Main(int argc, char** argv) {
   command_line.inputs.defaults = EtcdFromEnvironment(environ);
   command_line.inputs.etcd_user = CalicoVariable(environ, "ETCD_USERNAME");
   command_line.inputs.etcd_password = CalicoVariable(environ, "ETCD_PASSWORD");
-  if (command_line.once || *cleanup || *check || *rules) {
+  if (command_line.once || *cleanup || *check || *rules || *counters) {
     // The answer counts, not the way there; anybody who asks for more overrules this.
     command_line.inputs.defaults["LogSeverityScreen"] = "WARNING";
   }
@@ -238,6 +296,7 @@ int Main(int argc, char** argv) {
   if (*cleanup) return RunCleanup(command_line);
   if (*check) return RunCheck(command_line);
   if (*rules) return RunRules(command_line);
+  if (*counters) return RunCounters(command_line);
   return RunDaemon(command_line);
 }
 

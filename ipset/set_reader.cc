@@ -229,10 +229,11 @@ absl::StatusOr<VersionRange> SetReader::ProtocolVersions() {
   return range;
 }
 
-absl::StatusOr<VersionRange> SetReader::TypeRevisions(ir::SetKind kind, model::IpFamily family) {
+absl::StatusOr<VersionRange> SetReader::TypeRevisions(std::string_view type,
+                                                      model::IpFamily family) {
   VersionRange range;
-  Request request{fmt::format("asking for set type {}", TypeName(kind)), IPSET_CMD_TYPE};
-  request.type_name = TypeName(kind);
+  Request request{fmt::format("asking for set type {}", type), IPSET_CMD_TYPE};
+  request.type_name = type;
   request.family = family;
   FELIX_RETURN_IF_ERROR(Ask(request, [&](const nlmsghdr& message) {
     const Attributes answer = MessageAttributes(message);

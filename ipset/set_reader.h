@@ -50,7 +50,7 @@ class SetReader {
 
   // Errors: kFailedPrecondition if the kernel has no ip_set or no such type.
   absl::StatusOr<VersionRange> ProtocolVersions();
-  absl::StatusOr<VersionRange> TypeRevisions(ir::SetKind kind, model::IpFamily family);
+  absl::StatusOr<VersionRange> TypeRevisions(std::string_view type, model::IpFamily family);
 
  private:
   struct Request;

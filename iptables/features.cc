@@ -53,13 +53,14 @@ constexpr std::array<Wanted, 8> kMatches = {{{"multiport", 1},
                                              {"addrtype", 1},
                                              {"rpfilter", 0},
                                              {"limit", 0}}};
-constexpr std::array<Wanted, 7> kTargets = {{{"MARK", 2},
+constexpr std::array<Wanted, 8> kTargets = {{{"MARK", 2},
                                              {"LOG", 0},
                                              {"REJECT", 0},
                                              {"NFLOG", 0},
                                              {"CT", 2},
                                              {"MASQUERADE", 0},
-                                             {"DNAT", 2}}};
+                                             {"DNAT", 2},
+                                             {"SET", 3}}};
 
 class Prober {
  public:

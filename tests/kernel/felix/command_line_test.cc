@@ -6,12 +6,15 @@
 #include <cstdlib>
 #include <string>
 
+#include "fmt/format.h"
+
 #include "tests/kernel/felix/program.h"
 
 namespace felix::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
@@ -107,10 +110,75 @@ TEST_F(CommandLineTest, ChecksTheKernel) {
   const RunResult text = RunFelix(netns, "check");
   EXPECT_EQ(text.exit_status, 0) << text.out;
   EXPECT_THAT(text.out, AllOf(HasSubstr("ipv4 table filter"), HasSubstr("hash:net"),
-                              Not(HasSubstr("MISSING"))));
+                              HasSubstr("ipv6 target SET revision 3"), Not(HasSubstr("MISSING"))));
+  EXPECT_THAT(text.out, EndsWith("ChainLayout=PerContainer; IptablesMarkMask=0xffff0000 leaves "
+                                 "numbers for 1024 shapes of each direction\n"));
   const RunResult json = RunFelix(netns, "check -o json");
   EXPECT_EQ(json.exit_status, 0);
   EXPECT_THAT(json.out, StartsWith(R"({"sufficient":true,"features":[{"name":"ipv4)"));
+  EXPECT_THAT(json.out, HasSubstr(R"({"name":"ipv4 table mangle","needed":false,)"));
+  EXPECT_THAT(json.out, HasSubstr(R"("layout":{"chain_layout":"PerContainer",)"));
+}
+
+TEST_F(CommandLineTest, ChecksWhatTheLayoutNeeds) {
+  std::string output;
+  EXPECT_EQ(netns.Shell("FELIX_CHAINLAYOUT=Shared " FELIX_BINARY " check -o json", &output), 0);
+  for (const char* feature : {"ipv6 table mangle", "ipv4 target SET revision 3",
+                              "hash:net,iface inet6 with marks and counters"}) {
+    EXPECT_THAT(output,
+                HasSubstr(fmt::format(R"({{"name":"{}","needed":true,"present":true,)", feature)));
+  }
+  output.clear();
+  EXPECT_EQ(
+      netns.Shell("FELIX_CHAINLAYOUT=Shared FELIX_IPTABLESMARKMASK=0xf0000 " FELIX_BINARY " check",
+                  &output),
+      0);
+  EXPECT_THAT(output, HasSubstr("ChainLayout=PerContainer; IptablesMarkMask=0x000f0000 leaves no "
+                                "numbers for shapes: Shared needs 7 bits of it\n"));
+}
+
+TEST_F(CommandLineTest, ChecksWhichLayoutFitsTheHost) {
+  ResourceDirectory resources;
+  for (int e = 1; e <= 5; ++e) {
+    resources.Write(fmt::format("{}.yaml", e), EndpointYaml(fmt::format("cali{}", e), e));
+  }
+  resources.Write("policy.yaml", PolicyYaml("web", 80));
+  const std::string arguments = " check --hostname node-1 --datastore " + resources.address();
+  for (const char* layout : {"PerContainer", "Shared"}) {
+    resources.Write("layout.yaml", ConfigurationYaml("chainLayout", layout));
+    const RunResult run = RunFelix(netns, arguments);
+    EXPECT_EQ(run.exit_status, 0) << run.err;
+    EXPECT_THAT(run.out, HasSubstr(fmt::format("ChainLayout={};", layout)));
+    EXPECT_THAT(run.out, EndsWith("containers of this host have 1 distinct lists of ingress, 1 of "
+                                  "egress\nShared fits: 1 of 1024\n"));
+  }
+  EXPECT_THAT(RunFelix(netns, arguments + " -o json").out,
+              HasSubstr(R"("ingress_lists":1,"egress_lists":1,"shared_fits":true,)"));
+}
+
+TEST_F(CommandLineTest, SaysHowManyContainersNumbersDoNotSufficeFor) {
+  ResourceDirectory resources;
+  for (int e = 1; e <= 5; ++e) {
+    std::string endpoint = EndpointYaml(fmt::format("cali{}", e), e);
+    // Each with a profile of its own, hence a list of its own.
+    resources.Write(fmt::format("{}.yaml", e), endpoint + fmt::format("  profiles: [p{}]\n", e));
+  }
+  std::string output;
+  EXPECT_EQ(netns.Shell("FELIX_IPTABLESMARKMASK=0x7f0000 " FELIX_BINARY
+                        " check --hostname node-1 --datastore " +
+                            resources.address(),
+                        &output),
+            0);
+  EXPECT_THAT(output, HasSubstr("leaves numbers for 2 shapes of each direction\n"));
+  EXPECT_THAT(output, HasSubstr("5 distinct lists of ingress, 5 of egress\nmore shapes than "
+                                "numbers: 3 containers would have chains of their own"));
+}
+
+TEST_F(CommandLineTest, ChecksTheKernelAlthoughTheDatastoreCannotBeRead) {
+  const RunResult run = RunFelix(netns, "check --datastore file:/nonexistent/felix");
+  EXPECT_EQ(run.exit_status, 1);
+  EXPECT_THAT(run.out, HasSubstr("everything needed is there\n"));
+  EXPECT_THAT(run.err, StartsWith("felix: cannot read the datastore: "));
 }
 
 TEST_F(CommandLineTest, FailsIfItsAnswerCannotBeWritten) {

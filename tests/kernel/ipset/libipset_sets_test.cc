@@ -150,7 +150,7 @@ TEST_F(LibipsetSetsTest, SpeaksWhatTheCommandLineToolUnderstands) {
 
 TEST_F(LibipsetSetsTest, KernelHasEverySetTypeAndProbingMakesNone) {
   const std::vector<Feature> features = ProbeFeatures();
-  ASSERT_EQ(features.size(), 5U);
+  ASSERT_EQ(features.size(), 7U);
   EXPECT_EQ(features[0].name, "ip_set");
   for (const Feature& feature : features) {
     EXPECT_TRUE(feature.present) << feature.name << ": " << feature.detail;

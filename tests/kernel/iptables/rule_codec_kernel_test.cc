@@ -200,7 +200,7 @@ TEST(Features, FindsAllThatTheCodecWrites) {
   FELIX_REQUIRE_ROOT();
   testing::EnterFreshNetworkNamespace();
   const auto features = ProbeFeatures();
-  EXPECT_EQ(features.size(), 42U);
+  EXPECT_EQ(features.size(), 44U);
   for (const Feature& feature : features) {
     EXPECT_TRUE(feature.present) << feature.name << ": " << feature.detail;
   }
