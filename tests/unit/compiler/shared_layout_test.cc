@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 
 #include "compiler/graph.h"
+#include "compiler/marks.h"
 #include "tests/support/builders.h"
 #include "tests/support/interpreter.h"
 #include "tests/support/packet.h"
