@@ -94,6 +94,7 @@ std::optional<Clock::TimePoint> ApplyLoop::NextApply() const {
   std::optional<Clock::TimePoint> due;
   if (changed_) TakeEarlier(due, last_end_ + spacing_);
   if (retry_after_) TakeEarlier(due, last_end_ + *retry_after_);
+  if (rest_due_) TakeEarlier(due, std::max(*rest_due_, last_end_ + spacing_));
   if (IsInDoubt()) TakeEarlier(due, NextCompare());
   if (intervals_.tables > microseconds::zero()) {
     TakeEarlier(due, std::max(last_tables_read_ + intervals_.tables, last_end_ + spacing_));
@@ -150,6 +151,8 @@ ApplyReport ApplyLoop::Run() {
 void ApplyLoop::Account(const ApplyReport& report) {
   last_end_ = clock_.Now();
   if (report.unfinished) changed_ = true;
+  rest_due_.reset();
+  if (report.due_in) rest_due_ = last_end_ + *report.due_in;
   locked_out_ = report.only_locked_out();
   if (report.ok()) {
     retry_after_.reset();

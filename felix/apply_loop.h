@@ -127,7 +127,8 @@ class ApplyLoop {
   std::optional<std::chrono::microseconds> retry_after_;  // set while failing
   bool locked_out_ = false;
   int failures_in_a_row_ = 0;
-  std::chrono::microseconds spacing_{};  // least time between two applies
+  std::chrono::microseconds spacing_{};       // least time between two applies
+  std::optional<Clock::TimePoint> rest_due_;  // of what the last apply left for later
   std::optional<Clock::TimePoint> failing_since_;
 
   // Tables to compare, since others may have changed them.

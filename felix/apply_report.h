@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ struct ApplyReport {
   int hard_failures = 0;            // failures that are neither a lock's nor one object's
   std::vector<ClosedChain> closed;  // all that are closed now; by table and name
   bool unfinished = false;          // there was more to do than one apply does
+  // What can wait is to be done by an apply after that time at the latest.
+  std::optional<std::chrono::microseconds> due_in;
 
   [[nodiscard]] bool ok() const { return failures.empty() && waiting == 0; }
   // All tables are as wanted; at most single objects are not.

@@ -121,7 +121,24 @@ ApplyReport Dataplane::Apply() {
   return report;
 }
 
+bool Dataplane::FlowsCanWait(ApplyReport& report) {
+  const bool returned = departures_.TakeReturns();
+  if (departures_.empty()) return true;
+  const Clock::TimePoint now = clock_.Now();
+  if (!flows_due_) flows_due_ = now + kFlowsPause;
+  const bool elements_tell =
+      std::all_of(families_.begin(), families_.end(),
+                  [this](const auto& family) { return !IsOn(*family) || family->elements_tell(); });
+  if (elements_tell && !returned && now < *flows_due_) {
+    report.due_in = *flows_due_ - now;
+    return true;
+  }
+  flows_due_.reset();
+  return false;
+}
+
 void Dataplane::ForgetFlows(ApplyReport& report) {
+  if (FlowsCanWait(report)) return;
   for (const std::unique_ptr<FamilyDataplane>& family : families_) {
     const absl::btree_set<model::IpAddress> addresses = departures_.Of(family->family());
     if (addresses.empty()) continue;

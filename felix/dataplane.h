@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,10 @@ struct DataplaneOptions {
 // Brings the kernel to the desired state: the only code that knows both sets and rules. Rules name
 // sets, so within a family sets come first, then tables, and what no rule names any more goes last.
 // Before all of that go the connections of addresses that left: rules excuse what is established,
-// so a new owner would take over what the former one was allowed.
+// so a new owner would take over what the former one was allowed. Where elements tell containers,
+// rules ask for the element before they excuse anything, and connections may wait up to
+// kFlowsPause for others, unless an address gets a new owner here: the kernel walks through all
+// that it knows, which takes it tens of milliseconds.
 // What tells containers by elements (ir::MarkMap) goes the other way: an element comes after the
 // rules that its mark leads to, and goes before them.
 // A failure stays where it is: a table that names a set which failed waits, a chain that the kernel
@@ -38,6 +43,8 @@ struct DataplaneOptions {
 // always kept; the other tables are swept of what an older version left in them, if they exist.
 class Dataplane final : public Applier {
  public:
+  static constexpr std::chrono::milliseconds kFlowsPause{500};
+
   // `kernel` must outlive the object.
   Dataplane(const Clock& clock, HostKernel& kernel, const DataplaneOptions& options);
   ~Dataplane() override;
@@ -61,6 +68,8 @@ class Dataplane final : public Applier {
 
  private:
   void KeepPresentTables();
+  // True while the connections of addresses that left pass nothing and may wait for company.
+  [[nodiscard]] bool FlowsCanWait(ApplyReport& report);
   void ForgetFlows(ApplyReport& report);
   [[nodiscard]] bool IsOn(const FamilyDataplane& family) const;
 
@@ -70,6 +79,7 @@ class Dataplane final : public Applier {
   bool only_present_tables_ = false;  // while removing everything
   bool look_for_tables_ = true;
   Departures departures_;
+  std::optional<Clock::TimePoint> flows_due_;               // of departures that wait
   std::vector<std::unique_ptr<FamilyDataplane>> families_;  // IPv4, then IPv6
 };
 

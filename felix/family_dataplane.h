@@ -43,6 +43,10 @@ class FamilyDataplane {
   void KeepTable(ir::Table table);
   void ForgetTable(ir::Table table) { tables_.erase(table); }
 
+  // Whether nothing passes a container's rules but what an element tells (or chains of its own),
+  // with no other table left that judges.
+  [[nodiscard]] bool elements_tell() const { return judges_in_mangle_ && move_ == Move::kNone; }
+
   void ResyncTables();
   void ResyncTable(ir::Table table);
   void ResyncSets();

@@ -155,7 +155,8 @@ class KernelSets {
   virtual absl::StatusOr<std::optional<SetContent>> Read(const std::string& name) = 0;
   // One after the other, stopping at the first that fails; the status then says which operation,
   // set and member that was. What came before it stays done, members of its own batch included;
-  // members of that batch that come later may be done too.
+  // members of that batch that come later may be done too, and so may operations right behind it
+  // that do nothing but write members.
   virtual absl::Status Execute(std::span<const Operation> operations) = 0;
   // Of all later calls of Execute; kBulk at first.
   virtual void SetPace(Pace pace) = 0;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -63,6 +64,21 @@ absl::Status CheckName(const std::string& name) {
   if (!name.empty() && name.size() <= kMaxSetNameLength) return absl::OkStatus();
   return absl::InvalidArgumentError(
       fmt::format("set name {}: must have 1 to {} bytes", name, kMaxSetNameLength));
+}
+
+// As many as one message may have: the kernel's lock is to be free again soon.
+constexpr std::size_t kMembersTogether = MemberWriter::kMembersPerMessage;
+
+std::size_t MembersOf(const Operation& operation) {
+  return std::visit(
+      [](const auto& any) -> std::size_t {
+        if constexpr (requires { any.members; }) {
+          return any.members.size();
+        } else {
+          return 0;
+        }
+      },
+      operation);
 }
 
 // The session prints only when it lists, which we never ask of it.
@@ -253,11 +269,34 @@ void LibipsetSets::YieldTo(const std::string& name) {
   if (portions_ != nullptr && portions_->portions_of() == name) portions_.reset();
 }
 
-absl::Status LibipsetSets::Execute(std::span<const Operation> operations) {
+std::size_t LibipsetSets::CountTogether(std::span<const Operation> operations) const {
+  std::size_t count = 0;
+  std::size_t members = 0;
   for (const Operation& operation : operations) {
-    FELIX_RETURN_IF_ERROR(
-        std::visit([](const auto& any) { return CheckName(any.name); }, operation));
-    FELIX_RETURN_IF_ERROR(std::visit([&](const auto& any) { return Do(any); }, operation));
+    if (count == MemberWriter::kMessagesPerBurst) break;
+    if (!MemberWriter::CanWriteTogether(operation)) break;
+    if (!std::visit([](const auto& any) { return CheckName(any.name).ok(); }, operation)) break;
+    members += MembersOf(operation);
+    if (members > kMembersTogether) break;
+    ++count;
+  }
+  return count < 2 ? 0 : count;
+}
+
+absl::Status LibipsetSets::Execute(std::span<const Operation> operations) {
+  while (!operations.empty()) {
+    const std::size_t together = CountTogether(operations);
+    if (together != 0 && writer_->WriteTogether(operations.first(together)).ok()) {
+      operations = operations.subspan(together);
+      continue;
+    }
+    // One by one, also to find out which of them cannot be done. Doing it again does no harm.
+    for (const Operation& operation : operations.first(std::max<std::size_t>(together, 1))) {
+      FELIX_RETURN_IF_ERROR(
+          std::visit([](const auto& any) { return CheckName(any.name); }, operation));
+      FELIX_RETURN_IF_ERROR(std::visit([&](const auto& any) { return Do(any); }, operation));
+    }
+    operations = operations.subspan(std::max<std::size_t>(together, 1));
   }
   return absl::OkStatus();
 }

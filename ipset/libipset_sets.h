@@ -45,6 +45,8 @@ class LibipsetSets final : public KernelSets {
   LibipsetSets(std::unique_ptr<SetReader> reader, std::unique_ptr<MemberWriter> writer,
                std::unique_ptr<Session> session);
 
+  // How many of the first operations one message each is enough for, sent together; two or none.
+  [[nodiscard]] std::size_t CountTogether(std::span<const Operation> operations) const;
   absl::Status Do(const CreateSet& create);
   absl::Status Do(const CreateInterfaceSet& create);
   absl::Status Do(const AddMembers& add);

@@ -10,7 +10,6 @@
 
 #include "ipset/failures.h"
 #include "ipset/set_name.h"
-#include "model/base/check.h"
 #include "model/base/overloaded.h"
 #include "model/base/status_macros.h"
 #include "model/base/strings.h"
@@ -20,6 +19,8 @@ namespace {
 
 // A set that is full refuses all that comes; a few refusals show that.
 constexpr int kMaxRefusals = 64;
+// Maps that get so many members at most are written together.
+constexpr std::size_t kFewMembers = 100;
 
 // A fault of one member, which says nothing about others.
 bool IsRefusal(const absl::Status& status) {
@@ -50,50 +51,6 @@ void CountLeaving(const std::vector<Operation>& operations, const std::string& n
 
 MarkMaps::MarkMaps(model::IpFamily family, KernelSets& kernel, const MarkMapOptions& options)
     : family_(family), kernel_(kernel), options_(options) {}
-
-void MarkMaps::Stage(const ir::DesiredDelta& delta) {
-  for (const ir::SetKey& key : delta.removed_mark_maps) {
-    if (key.family == family_) StageRemoved(key.id);
-  }
-  for (const auto& [key, map] : delta.new_mark_maps) {
-    if (key.family == family_) StageNew(key.id, map);
-  }
-  for (const auto& [key, change] : delta.changed_mark_maps) {
-    if (key.family != family_) continue;
-    const auto it = maps_.find(key.id);
-    FELIX_CHECK(it != maps_.end(), "addresses of a mark map that nobody announced");
-    it->second.Desire(change);
-  }
-}
-
-void MarkMaps::StageNew(const std::string& id, const ir::MarkMap& map) {
-  std::string name = KernelSetName({family_, id});
-  FELIX_CHECK(IsMarkMap(family_, name) && name.ends_with(id), "no id of a mark map");
-  const auto [it, inserted] = maps_.try_emplace(id, family_, name, options_.max_set_size);
-  it->second.Desire(map);
-  if (!inserted) return;
-  if (listed_ && !present_.contains(name)) it->second.NoteMissing();
-  doomed_.erase(name);
-  refused_.erase(name);
-}
-
-void MarkMaps::StageRemoved(const std::string& id) {
-  const auto it = maps_.find(id);
-  if (it == maps_.end()) return;
-  if (present_.contains(it->second.name())) doomed_.insert(it->second.name());
-  maps_.erase(it);
-}
-
-void MarkMaps::RemoveEverything() {
-  maps_.clear();
-  ForgetKernel();
-}
-
-void MarkMaps::Resync() {
-  check_due_ = true;
-  doomed_.insert(refused_.begin(), refused_.end());
-  refused_.clear();
-}
 
 bool MarkMaps::has_leaving() const {
   if (!listed_ || check_due_) return true;
@@ -180,6 +137,7 @@ absl::StatusOr<ApplyStats> MarkMaps::ApplyLeaving() {
       return status;
     }
   }
+  LeaveTogether(stats);
   Failures failures;
   for (auto& [id, map] : maps_) {
     if (!map.leaves()) continue;
@@ -190,6 +148,42 @@ absl::StatusOr<ApplyStats> MarkMaps::ApplyLeaving() {
   }
   FELIX_RETURN_IF_ERROR(failures.status());
   return stats;
+}
+
+// A container is an element in both directions, and the kernel is asked once for both.
+void MarkMaps::LeaveTogether(ApplyStats& stats) {
+  std::vector<TrackedMap*> together;
+  std::vector<Operation> operations;
+  for (auto& [id, map] : maps_) {
+    if (map.knowledge() != TrackedMap::Knowledge::kHeld || !map.leaves()) continue;
+    together.push_back(&map);
+    for (Operation& operation : map.Leave({})) operations.push_back(std::move(operation));
+  }
+  if (together.size() < 2) return;
+  ++stats.kernel_calls;
+  if (!kernel_.Execute(operations).ok()) return;
+  CountLeaving(operations, {}, stats);
+  for (TrackedMap* map : together) map->ConfirmLeaving();
+}
+
+void MarkMaps::ArriveTogether(ApplyStats& stats) {
+  std::vector<TrackedMap*> together;
+  std::vector<Operation> operations;
+  for (auto& [id, map] : maps_) {
+    if (map.leaves() || !map.arrives() || map.arriving() > kFewMembers) continue;
+    together.push_back(&map);
+    operations.emplace_back(AddInterfaceMembers{map.name(), family_, map.Arrive()});
+  }
+  if (together.size() < 2) return;
+  ++stats.kernel_calls;
+  // What is refused is found out when each map is written alone.
+  if (!kernel_.Execute(operations).ok()) return;
+  for (const Operation& operation : operations) {
+    for (const InterfaceMember& member : std::get<AddInterfaceMembers>(operation).members) {
+      CountArrival(member, stats);
+    }
+  }
+  for (TrackedMap* map : together) map->ConfirmArriving();
 }
 
 absl::Status MarkMaps::Leave(TrackedMap& map, ApplyStats& stats) {
@@ -238,6 +232,7 @@ absl::Status MarkMaps::Leave(TrackedMap& map, ApplyStats& stats) {
 absl::StatusOr<ApplyStats> MarkMaps::ApplyArriving() {
   ApplyStats stats;
   if (!listed_) FELIX_RETURN_IF_ERROR(List(stats));
+  ArriveTogether(stats);
   Failures failures;
   for (auto& [id, map] : maps_) {
     if (!map.leaves() && map.arrives()) Arrive(map, stats, failures);

@@ -108,6 +108,9 @@ class MarkMaps {
   absl::Status List(ApplyStats& stats);
   void Check(TrackedMap& map, ApplyStats& stats);
   absl::Status Learn(TrackedMap& map, ApplyStats& stats);
+  // As the next two, for all maps that differ by a few members alone, if all goes well.
+  void LeaveTogether(ApplyStats& stats);
+  void ArriveTogether(ApplyStats& stats);
   absl::Status Leave(TrackedMap& map, ApplyStats& stats);
   void Arrive(TrackedMap& map, ApplyStats& stats, Failures& failures);
   void ArriveOneByOne(TrackedMap& map, const std::vector<InterfaceMember>& members,

@@ -50,11 +50,37 @@ void PutU64(nlmsghdr* message, int type, std::uint64_t value) {
                &ordered);
 }
 
+void EncodeNet(nlmsghdr* message, const ir::SetMember& member) {
+  PutPrefix(message, member.net);
+}
+
 void EncodePort(nlmsghdr* message, const ir::SetMember& member) {
   PutAddress(message, member.net.address());
   mnl_attr_put_u16(message, IPSET_ATTR_PORT | NLA_F_NET_BYTEORDER, htons(member.port));
   mnl_attr_put_u8(message, IPSET_ATTR_PROTO, member.protocol.number);
 }
+
+// What an element is, and what its rules do with it if it is to come.
+void EncodeInterface(nlmsghdr* message, const InterfaceMember& member, MemberCommand command) {
+  PutPrefix(message, member.net);
+  mnl_attr_put_strz(message, IPSET_ATTR_IFACE, member.interface.c_str());
+  if (command == MemberCommand::kDelete) return;
+  PutU64(message, IPSET_ATTR_SKBMARK, (std::uint64_t{member.mark} << 32U) | member.mask);
+  if (!member.counters.has_value()) return;
+  PutU64(message, IPSET_ATTR_PACKETS, member.counters->packets);
+  PutU64(message, IPSET_ATTR_BYTES, member.counters->bytes);
+}
+
+// IFNAMSIZ, the final zero included; the kernel cuts nothing, it refuses without saying why.
+bool IsInterfaceName(const std::string& name) {
+  return !name.empty() && name.size() <= 15;
+}
+
+template <typename T>
+constexpr bool kWritesMembers = std::is_same_v<T, AddMembers> || std::is_same_v<T, DeleteMembers>;
+template <typename T>
+constexpr bool kWritesInterfaceMembers =
+    std::is_same_v<T, AddInterfaceMembers> || std::is_same_v<T, DeleteInterfaceMembers>;
 
 }  // namespace
 
@@ -81,30 +107,66 @@ absl::Status MemberWriter::Write(MemberCommand command, const std::string& name,
   if (kind == ir::SetKind::kIpPort) {
     return WriteAll(command, name, family, members, pace, EncodePort);
   }
-  return WriteAll(command, name, family, members, pace,
-                  [](nlmsghdr* message, const ir::SetMember& m) { PutPrefix(message, m.net); });
+  return WriteAll(command, name, family, members, pace, EncodeNet);
 }
 
 absl::Status MemberWriter::Write(MemberCommand command, const std::string& name,
                                  model::IpFamily family, std::span<const InterfaceMember> members,
                                  Pace pace) {
   for (const InterfaceMember& member : members) {
-    // IFNAMSIZ, the final zero included; the kernel cuts nothing, it refuses without saying why.
-    if (member.interface.empty() || member.interface.size() > 15) {
+    if (!IsInterfaceName(member.interface)) {
       return absl::InvalidArgumentError(fmt::format(
           "{}: interface names have 1 to 15 bytes, not {}", What(command, name), member.interface));
     }
   }
   return WriteAll(command, name, family, members, pace,
-                  [command](nlmsghdr* message, const InterfaceMember& m) {
-                    PutPrefix(message, m.net);
-                    mnl_attr_put_strz(message, IPSET_ATTR_IFACE, m.interface.c_str());
-                    if (command == MemberCommand::kDelete) return;
-                    PutU64(message, IPSET_ATTR_SKBMARK, (std::uint64_t{m.mark} << 32U) | m.mask);
-                    if (!m.counters.has_value()) return;
-                    PutU64(message, IPSET_ATTR_PACKETS, m.counters->packets);
-                    PutU64(message, IPSET_ATTR_BYTES, m.counters->bytes);
+                  [command](nlmsghdr* message, const InterfaceMember& member) {
+                    EncodeInterface(message, member, command);
                   });
+}
+
+bool MemberWriter::CanWriteTogether(const Operation& operation) {
+  return std::visit(
+      [](const auto& any) {
+        using T = std::decay_t<decltype(any)>;
+        if constexpr (kWritesMembers<T>) {
+          return !any.members.empty() && any.members.size() <= kMembersPerMessage;
+        } else if constexpr (kWritesInterfaceMembers<T>) {
+          return !any.members.empty() && any.members.size() <= kMembersPerMessage &&
+                 std::all_of(any.members.begin(), any.members.end(),
+                             [](const auto& member) { return IsInterfaceName(member.interface); });
+        } else {
+          return false;
+        }
+      },
+      operation);
+}
+
+absl::Status MemberWriter::WriteTogether(std::span<const Operation> operations) {
+  for (const Operation& operation : operations) {
+    std::visit(
+        [this](const auto& any) {
+          using T = std::decay_t<decltype(any)>;
+          constexpr bool kAdds =
+              std::is_same_v<T, AddMembers> || std::is_same_v<T, AddInterfaceMembers>;
+          constexpr MemberCommand kCommand = kAdds ? MemberCommand::kAdd : MemberCommand::kDelete;
+          if constexpr (kWritesMembers<T>) {
+            AppendMessage(kCommand, any.name, any.family,
+                          std::span<const ir::SetMember>(any.members),
+                          any.kind == ir::SetKind::kIpPort ? EncodePort : EncodeNet);
+          } else if constexpr (kWritesInterfaceMembers<T>) {
+            AppendMessage(kCommand, any.name, any.family,
+                          std::span<const InterfaceMember>(any.members),
+                          [](nlmsghdr* message, const InterfaceMember& member) {
+                            EncodeInterface(message, member, kCommand);
+                          });
+          }
+        },
+        operation);
+  }
+  FELIX_ASSIGN_OR_RETURN(const Outcome outcome, Flush());
+  if (outcome.error == 0) return absl::OkStatus();
+  return NetlinkError("writing members of several sets", outcome.error);
 }
 
 template <typename Member, typename Encode>

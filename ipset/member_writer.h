@@ -43,6 +43,11 @@ class MemberWriter {
                      std::span<const ir::SetMember> members, ir::SetKind kind, Pace pace);
   absl::Status Write(MemberCommand command, const std::string& name, model::IpFamily family,
                      std::span<const InterfaceMember> members, Pace pace);
+  // Operations that do nothing but write members, a message each, at most kMessagesPerBurst of
+  // them: one call and one answer for all. An error only says that not all is done; writing them
+  // one by one tells why.
+  static bool CanWriteTogether(const Operation& operation);
+  absl::Status WriteTogether(std::span<const Operation> operations);
 
  private:
   explicit MemberWriter(mnl_socket* socket);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipset/registry.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -19,6 +21,8 @@ namespace {
 // A set that cannot be read twice in a row is replaced: another program may have made it in a
 // form that this kernel does not list.
 constexpr int kMaxFailedReads = 2;
+// Sets that change by so many members at most are written together.
+constexpr std::size_t kFewMembers = 100;
 
 }  // namespace
 
@@ -148,6 +152,51 @@ absl::Status Registry::Bring(const std::string& id, Entry& entry, Removals remov
   return status;
 }
 
+// What a container's start or stop changes is a member in each of several sets. Asking the kernel
+// once for all of them takes half as long as asking for each.
+void Registry::BringTogether(const std::vector<std::string>& ids, Removals removals,
+                             ApplyStats& stats) {
+  if (ids.size() < 2) return;
+  struct Change {
+    const std::string* id;
+    Entry* entry;
+    SetPlan plan;
+  };
+  std::vector<Change> changes;
+  std::vector<Operation> operations;
+  changes.reserve(ids.size());
+  operations.reserve(ids.size());
+  for (const std::string& id : ids) {
+    Entry& entry = entries_.at(id);
+    const Actual& actual = entry.actual;
+    if (!entry.known || actual.presence != Presence::kMatching) continue;
+    if (actual.to_add.size() + actual.to_remove.size() > kFewMembers) continue;
+    if (!Claim(id, entry).ok() || !CheckSize(entry).ok()) continue;
+    SetPlan plan = Plan(TargetOf(entry), actual, removals, {});
+    if (plan.rebuilds) continue;
+    NoteTouched(entry, plan);
+    std::move(plan.operations.begin(), plan.operations.end(), std::back_inserter(operations));
+    changes.push_back({&id, &entry, std::move(plan)});
+  }
+  if (changes.size() < 2) return;
+  ++stats.kernel_calls;
+  // Which one it was that failed, and what to do about it, is found out when each is written alone.
+  if (!operations.empty() && !kernel_.Execute(operations).ok()) return;
+  auto done = operations.begin();
+  for (Change& change : changes) {
+    for (Operation& operation : change.plan.operations) operation = std::move(*done++);
+    Confirm(*change.entry, change.plan, stats);
+    if (change.plan.leaves_removals) {
+      waiting_.insert(*change.id);
+    } else {
+      waiting_.erase(*change.id);
+    }
+    change.entry->failures = 0;
+    quarantined_.erase(*change.id);
+    dirty_.erase(*change.id);
+  }
+}
+
 void Registry::Confirm(Entry& entry, const SetPlan& plan, ApplyStats& stats) {
   std::size_t added = 0;
   std::size_t removed = 0;
@@ -220,7 +269,9 @@ void Registry::UpsertDirty(Removals removals, ApplyStats& stats, Failures& failu
   }
   bool first = true;
   for (const Rank rank : {kNew, kChanged, kFailed}) {
+    if (rank == kChanged) BringTogether(ids.at(rank), removals, stats);
     for (const std::string& id : ids.at(rank)) {
+      if (!dirty_.contains(id)) continue;
       const bool patient = std::exchange(first, false) || rank == kChanged;
       if (!patient && std::chrono::steady_clock::now() >= deadline) {
         upserts_pending_ = rank == kNew;

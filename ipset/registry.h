@@ -127,6 +127,8 @@ class Registry {
   absl::Status Bring(const std::string& id, Entry& entry, Removals removals, ApplyStats& stats);
   void Confirm(Entry& entry, const SetPlan& plan, ApplyStats& stats);
   void Distrust(Entry& entry, const SetPlan& plan);
+  // Those of the sets that differ by a few members; others, and all if one fails, stay dirty.
+  void BringTogether(const std::vector<std::string>& ids, Removals removals, ApplyStats& stats);
   void UpsertDirty(Removals removals, ApplyStats& stats, Failures& failures);
   void Fail(const std::string& id, Entry& entry, const absl::Status& status);
   [[nodiscard]] absl::Status CheckSize(const Entry& entry) const;

@@ -178,11 +178,6 @@ bool TrackedMap::leaves() const {
   return knowledge_ != Knowledge::kHeld || !leaving_.empty() || !strangers_.empty();
 }
 
-bool TrackedMap::arrives() const {
-  if (knowledge_ != Knowledge::kHeld || blank_) return !desired_.empty();
-  return !arriving_.empty();
-}
-
 InterfaceMember TrackedMap::Member(const ir::LocalAddress& at, std::uint32_t mark) const {
   return {model::Cidr::Host(at.address), at.interface_name, mark, mask_};
 }

@@ -51,7 +51,10 @@ class TrackedMap {
   // Whether something must go, or a set must come to be, before rules are written.
   [[nodiscard]] bool leaves() const;
   // Whether members must come, or take another mark, after rules were written.
-  [[nodiscard]] bool arrives() const;
+  [[nodiscard]] bool arrives() const { return arriving() != 0; }
+  [[nodiscard]] std::size_t arriving() const {
+    return knowledge_ != Knowledge::kHeld || blank_ ? desired_.size() : arriving_.size();
+  }
 
   // The first half of the way. `temporary` must be the name of no set.
   [[nodiscard]] std::vector<Operation> Leave(const std::string& temporary) const;

@@ -41,9 +41,9 @@ int RawSocket() {
   return fd;
 }
 
-ipt_getinfo Info(int fd) {
+ipt_getinfo Info(int fd, const char* table = "filter") {
   ipt_getinfo info{};
-  std::strcpy(info.name, "filter");
+  std::strcpy(info.name, table);
   socklen_t length = sizeof info;
   MustBe(getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &length) == 0, "asking for the size");
   return info;
@@ -87,12 +87,12 @@ void RewriteWithLibiptc(const std::vector<NamedChain>& chains) {
   iptc_free(handle);
 }
 
-TableBytes TableBytes::Read() {
+TableBytes TableBytes::Read(const char* name) {
   const int fd = RawSocket();
-  const ipt_getinfo info = Info(fd);
+  const ipt_getinfo info = Info(fd, name);
   std::vector<char> answer(sizeof(ipt_get_entries) + info.size);
   auto head = Zeroed<ipt_get_entries>();
-  std::strcpy(head.name, "filter");
+  std::strcpy(head.name, name);
   head.size = info.size;
   std::memcpy(answer.data(), &head, sizeof head);
   auto length = static_cast<socklen_t>(answer.size());
@@ -100,7 +100,7 @@ TableBytes TableBytes::Read() {
   close(fd);
 
   auto replace = Zeroed<ipt_replace>();
-  std::strcpy(replace.name, "filter");
+  std::strcpy(replace.name, name);
   replace.valid_hooks = info.valid_hooks;
   replace.num_entries = info.num_entries;
   replace.size = info.size;
@@ -117,10 +117,10 @@ TableBytes TableBytes::Read() {
 
 void TableBytes::Replace() {
   const int fd = RawSocket();
-  const ipt_getinfo now = Info(fd);
-  std::vector<xt_counters> counters(now.num_entries);
   auto head = Zeroed<ipt_replace>();
   std::memcpy(&head, replace_.data(), sizeof head);
+  const ipt_getinfo now = Info(fd, head.name);
+  std::vector<xt_counters> counters(now.num_entries);
   head.num_counters = now.num_entries;
   head.counters = counters.data();
   std::memcpy(replace_.data(), &head, sizeof head);

@@ -9,9 +9,9 @@
 
 #include "iptables/encoded_rule.h"
 
-// What others pay for the same work on the IPv4 filter table of the calling thread's network
-// namespace: the library alone, the system call alone, and a process of the iptables tools. What
-// fails ends the program, since its time would mean nothing.
+// What others pay for the same work on the IPv4 filter table (or another one, if it is named) of
+// the calling thread's network namespace: the library alone, the system call alone, and a process
+// of the iptables tools. What fails ends the program, since its time would mean nothing.
 namespace felix::bench {
 
 struct NamedChain {
@@ -27,7 +27,7 @@ void RewriteWithLibiptc(const std::vector<NamedChain>& chains);
 class TableBytes {
  public:
   // IPT_SO_GET_INFO and IPT_SO_GET_ENTRIES.
-  static TableBytes Read();
+  static TableBytes Read(const char* name = "filter");
   // IPT_SO_GET_INFO and one IPT_SO_SET_REPLACE: these bytes instead of what is there.
   void Replace();
   [[nodiscard]] std::uint32_t entries() const { return entries_; }
