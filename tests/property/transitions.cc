@@ -6,6 +6,7 @@
 
 #include "fmt/format.h"
 
+#include "compiler/chain_renderer.h"
 #include "compiler/graph.h"
 #include "compiler/ir/print.h"
 #include "tests/property/properties.h"
