@@ -98,7 +98,6 @@ namespace felix::compiler {
   X(kNumberReusedAtOnce)           \
   X(kRefusedPasses)                \
   X(kShapeBitIgnored)              \
-  X(kUnjudgedPasses)               \
   X(kPrefixesWithoutChains)        \
   X(kForeignDestinationPasses)
 

@@ -86,6 +86,7 @@ void SharedLayout::Remove(const std::string& interface_name) {
   if (container.numbers.has_value()) released_.push_back(*container.numbers);
   own_chains_.Remove(interface_name);
   waiting_.erase(interface_name);
+  lingering_.erase(interface_name);
   dirty_.erase(interface_name);
   containers_.erase(found);
 }
@@ -141,7 +142,18 @@ void SharedLayout::Settle(const std::string& interface_name) {
       return true;
     });
   }
+  // Rules come before elements: what goes over to an element keeps its chains until it is there.
+  const bool some_come = std::any_of(
+      wanted.begin(), wanted.end(),
+      [&](const model::IpAddress& address) { return !container.elements.contains(address); });
+  const bool lingers = own_chains_.Has(interface_name) && container.shapes.has_value() &&
+                       (some_come || lingering_.contains(interface_name));
   EmitElements(interface_name, container, wanted);
+  if (lingers) {
+    lingering_.insert(interface_name);
+    own_chains_.Set(interface_name, container.endpoint, &*container.shapes);
+    return;
+  }
   const bool needs_chains =
       container.shapes.has_value() &&
       (!container.numbers.has_value() || !rest.addresses.empty() ||
@@ -240,7 +252,8 @@ void SharedLayout::Flush() {
 }
 
 bool SharedLayout::OnApplied() {
-  bool more = false;
+  bool more = !lingering_.empty();
+  dirty_.merge(std::exchange(lingering_, {}));
   for (const Direction direction : kDirections) {
     aliases_gone_[Index(direction)] =
         numbers_[Index(direction)].OnApplied() || aliases_gone_[Index(direction)];

@@ -95,6 +95,8 @@ class SharedLayout final : public EndpointLayout {
   absl::btree_set<std::string> dirty_;
   absl::btree_set<std::string> waiting_;
   std::vector<Pair> released_;
+  // Containers that have elements now, and keep their chains until the kernel holds the elements.
+  absl::btree_set<std::string> lingering_;
   std::array<std::map<ir::LocalAddress, std::uint32_t>, 2> adopted_;  // elements; until a Flush
   std::array<bool, 2> aliases_gone_ = {};
   bool policies_gone_ = false;                        // since the last OnApplied

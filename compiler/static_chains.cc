@@ -49,7 +49,7 @@ void RenderJudged(const RenderContext& context, ir::Chain& chain) {
                               .Then(ir::Reject{})
                               .Because("refused in the mangle table"));
   }
-  if (IsPlanted(Fault::kUnjudgedPasses) || IsPlanted(Fault::kRefusedPasses)) return;
+  if (IsPlanted(Fault::kRefusedPasses)) return;
   chain.rules.push_back(When(ir::MarkMatch{.value = 0, .mask = marks.accept})
                             .Then(ir::Drop{})
                             .Because("not accepted in the mangle table"));

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -7,9 +12,13 @@
 #include "fmt/format.h"
 
 #include "compiler/chain_renderer.h"
+#include "compiler/endpoint_layout.h"
 #include "compiler/graph.h"
 #include "compiler/ir/print.h"
+#include "compiler/marks.h"
+#include "compiler/names.h"
 #include "tests/property/properties.h"
+#include "tests/reference/cluster_view.h"
 #include "tests/support/interpreter.h"
 #include "tests/support/packet_samples.h"
 #include "tests/support/random.h"
@@ -49,6 +58,16 @@ struct Moment {
   ir::DesiredState state;
 };
 
+bool BecomesChain(const std::string& interface_name, const model::IpAddress& address,
+                  const ir::DesiredState& before, const ir::DesiredState& after) {
+  const auto has_element = [&](const ir::DesiredState& state) {
+    const auto map = state.mark_maps.find(
+        {address.family(), compiler::ElementMapId(compiler::Direction::kEgress)});
+    return map != state.mark_maps.end() && map->second.values.contains({interface_name, address});
+  };
+  return has_element(before) && !has_element(after);
+}
+
 // Whether the packet meets, at each moment, what it met before or will meet afterwards.
 std::optional<std::string> Contradiction(const Packet& packet, const ir::DesiredState& before,
                                          const ir::DesiredState& after,
@@ -56,11 +75,42 @@ std::optional<std::string> Contradiction(const Packet& packet, const ir::Desired
   const bool denied_before = Run(before, packet) == Verdict::kDeny;
   const bool denied_after = Run(after, packet) == Verdict::kDeny;
   if (denied_before != denied_after) return std::nullopt;
+  // An element that is to become a chain goes before the rules come.
+  if (!denied_before && (BecomesChain(packet.in_interface, packet.source, before, after) ||
+                         BecomesChain(packet.out_interface, packet.destination, before, after))) {
+    return std::nullopt;
+  }
   for (const Moment& moment : moments) {
     const Verdict verdict = Run(moment.state, packet);
     if ((verdict == Verdict::kDeny) == denied_before) continue;
     return fmt::format("{}, packet {}: {}\nbefore:\n{}\nafter:\n{}", moment.name, packet.ToString(),
                        VerdictName(verdict), ir::Print(before), ir::Print(after));
+  }
+  return std::nullopt;
+}
+
+using ShapesByNumber = std::map<std::uint32_t, compiler::Shape>;
+
+// An element's number, as long as the kernel holds it, means the shape that it meant, or already
+// the one that the element is to tell, or none.
+std::optional<std::string> NumberOfAnother(const ir::DesiredState& left,
+                                           const ir::DesiredState& after,
+                                           compiler::Direction direction,
+                                           const ShapesByNumber& before_numbers,
+                                           const ShapesByNumber& after_numbers,
+                                           const compiler::Marks& marks) {
+  for (const auto& [key, map] : left.mark_maps) {
+    if (key.id != compiler::ElementMapId(direction)) continue;
+    for (const auto& [at, value] : map.values) {
+      const std::uint32_t number = marks.ShapeNumber(value);
+      const auto means = after_numbers.find(number);
+      const auto meant = before_numbers.find(number);
+      if (means == after_numbers.end()) continue;
+      if (meant != before_numbers.end() && means->second == meant->second) continue;
+      if (after.mark_maps.at(key).values.at(at) == value) continue;
+      return fmt::format("number {} of {} at {} means another shape", number, at.address.ToString(),
+                         at.interface_name);
+    }
   }
   return std::nullopt;
 }
@@ -86,6 +136,14 @@ std::optional<Violation> CheckTransitions(std::uint64_t seed, const OnStep& on_s
   static_cast<void>(graph.Flush());
   graph.OnApplied();
   ir::DesiredState held = graph.desired();
+  const compiler::Marks marks = compiler::Marks::FromMask(options.mark_mask, options.chain_layout);
+  std::array<ShapesByNumber, 2> numbers;
+  const auto note_numbers = [&] {
+    for (const compiler::Direction direction : compiler::kDirections) {
+      numbers[compiler::Index(direction)] = graph.shapes_by_number(direction);
+    }
+  };
+  note_numbers();
   for (int step = 0; step < 30; ++step) {
     on_step(step);
     graph.OnUpdates(OfEndpoints(cluster.Mutate()));
@@ -101,6 +159,11 @@ std::optional<Violation> CheckTransitions(std::uint64_t seed, const OnStep& on_s
     const ir::DesiredState left = WithoutLeaving(before, after);
     ir::DesiredState committed = after;
     committed.mark_maps = left.mark_maps;
+    for (const compiler::Direction direction : compiler::kDirections) {
+      auto what = NumberOfAnother(left, after, direction, numbers[compiler::Index(direction)],
+                                  graph.shapes_by_number(direction), marks);
+      if (what.has_value()) return Violation{step, *std::move(what)};
+    }
     const std::vector<Moment> moments = {{"what leaves has left", left},
                                          {"the tables are written", committed}};
     for (const Packet& packet : SamplePackets(graph.store(), options, seed * 1000 + step, 60)) {
@@ -110,6 +173,7 @@ std::optional<Violation> CheckTransitions(std::uint64_t seed, const OnStep& on_s
       }
     }
     held = wanted;
+    note_numbers();
     graph.OnApplied();
   }
   return std::nullopt;
@@ -124,15 +188,6 @@ std::optional<Violation> CheckLayouts(std::uint64_t seed, const OnStep& on_step,
   options.chain_layout = compiler::ChainLayout::kShared;
   compiler::Graph shared(options);
   RandomCluster cluster(seed);
-  const auto is_own = [&](const Packet& packet) {
-    for (const auto& [id, endpoint] : cluster.store().endpoints()) {
-      if (endpoint.interface_name != packet.out_interface) continue;
-      for (const model::IpAddress& address : endpoint.addresses) {
-        if (address == packet.destination) return true;
-      }
-    }
-    return false;
-  };
   for (int step = 0; step < 12; ++step) {
     on_step(step);
     for (int i = 0; i < 4; ++i) {
@@ -143,6 +198,12 @@ std::optional<Violation> CheckLayouts(std::uint64_t seed, const OnStep& on_step,
     static_cast<void>(own_chains.Flush());
     static_cast<void>(shared.Flush());
     if (step % 2 == 0) shared.OnApplied();
+    const reference::ClusterView view(cluster.store(), options);
+    const auto is_own = [&](const Packet& packet) {
+      const model::WorkloadEndpoint* owner = view.OwnerOf(packet.out_interface);
+      return owner != nullptr &&
+             std::count(owner->addresses.begin(), owner->addresses.end(), packet.destination) > 0;
+    };
     for (const Packet& packet : SamplePackets(cluster.store(), options, seed * 1000 + step, 60)) {
       // On the way to a container elements ask for its address, and discovery by link-local
       // addresses passes them by.

@@ -220,6 +220,10 @@ TEST_F(SharedLayoutTest, ANumberGetsAnotherMeaningOnlyWhenTheKernelHoldsThatItIs
   static_cast<void>(Flush());
   EXPECT_NE(graph_->shapes_by_number(Direction::kIngress), before);
   EXPECT_TRUE(graph_->layout_report().without_number.empty());
+  // Its chains stay until the kernel holds its element.
+  EXPECT_EQ(graph_->layout_report().with_own_chains, 1U);
+  EXPECT_TRUE(graph_->OnApplied());
+  static_cast<void>(Flush());
   EXPECT_EQ(graph_->layout_report().with_own_chains, 0U);
   EXPECT_TRUE(Reaches(3, 3));
 }
@@ -320,6 +324,7 @@ TEST_F(SharedLayoutTest, AnAddressOfTooManyInterfacesFillsNoBucket) {
   for (int i = 0; i < 8; ++i) Stop(i);
   static_cast<void>(FlushAndHold());
   EXPECT_EQ(elements(), 32U);
+  static_cast<void>(FlushAndHold());
   EXPECT_EQ(graph_->layout_report().with_own_chains, 0U);
 }
 
@@ -387,6 +392,22 @@ TEST_F(SharedLayoutTest, ElementsOfAShapeThatIsGoneLeadToTheNewOneUntilTheyAreRe
   EXPECT_FALSE(second.Flush().chains.empty());
   EXPECT_FALSE(second.OnApplied());
   EXPECT_TRUE(second.Flush().empty());
+}
+
+TEST_F(SharedLayoutTest, NothingPassesThatTheMangleTableHasNotJudged) {
+  AllowKind("web", 80);
+  Start(1, "web");
+  static_cast<void>(Flush());
+  ASSERT_TRUE(Reaches(1, 80));
+  ir::DesiredState flushed = graph_->desired();
+  absl::erase_if(flushed.hooks,
+                 [](const auto& hook) { return hook.first.table == ir::Table::kMangle; });
+  EXPECT_EQ(testing::Run(flushed, PacketTo(1, 80)), Verdict::kDeny);
+  Packet to_host = PacketTo(1, 80);
+  std::swap(to_host.in_interface, to_host.out_interface);
+  std::swap(to_host.source, to_host.destination);
+  to_host.out_interface.clear();
+  EXPECT_EQ(testing::Run(flushed, to_host), Verdict::kDeny);
 }
 
 TEST_F(SharedLayoutTest, RefusingIsLeftToTheFilterTable) {

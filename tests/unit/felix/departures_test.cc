@@ -57,12 +57,12 @@ TEST_F(WaitingDeparturesTest, WaitForOthersSoThatTheKernelIsAskedOnce) {
   ApplyReport report = dataplane.Apply();
   ASSERT_TRUE(report.due_in.has_value());
   EXPECT_EQ(*report.due_in, Dataplane::kFlowsPause);
-  clock.Advance(milliseconds(400));
+  clock.Advance(milliseconds(200));
   Stage({At("cali3", 3)});
   report = dataplane.Apply();
-  EXPECT_EQ(report.due_in, milliseconds(600)) << "the first one does not wait longer for others";
+  EXPECT_EQ(report.due_in, milliseconds(300)) << "the first one does not wait longer for others";
   EXPECT_TRUE(forgotten.empty());
-  clock.Advance(milliseconds(600));
+  clock.Advance(milliseconds(300));
   report = dataplane.Apply();
   EXPECT_FALSE(report.due_in.has_value());
   EXPECT_EQ(report.flows_removed, 1U);
