@@ -49,6 +49,38 @@ TEST_F(EtcdSourceTest, DeliversTheSnapshotAsOneBatchAndFollowsFromThere) {
   EXPECT_THAT(sink_.Now().losses, IsEmpty());
 }
 
+// Writes down what it hears.
+class WordTap final : public SourceTap {
+ public:
+  void OnValue(std::string_view key, std::string_view) override { Add("set", key); }
+  void OnRemoval(std::string_view key) override { Add("del", key); }
+  void OnFile(std::string_view, std::string_view) override { ADD_FAILURE() << "no files here"; }
+  void OnFileGone(std::string_view) override { ADD_FAILURE() << "no files here"; }
+  void OnStepEnd(std::int64_t revision) override { words += fmt::format("end {}\n", revision); }
+  std::string words;
+
+ private:
+  void Add(std::string_view what, std::string_view key) {
+    words += fmt::format("{} {}\n", what, key.substr(key.rfind('/') + 1));
+  }
+};
+
+TEST_F(EtcdSourceTest, TellsATapEachKeyAndWhereARevisionEnds) {
+  PutTier("a", 1);
+  const std::int64_t first = server_.Revision();
+  WordTap tap;
+  source_ = std::make_unique<EtcdSource>(EtcdConfig{{server_.endpoint()}, {}, "", ""}, &tap);
+  ASSERT_TRUE(source_->Start(sink_).ok());
+  ExpectInSync(1);
+  PutTier("a", 2);
+  ExpectTier("a", 2);
+  server_.Delete(TierKey("a"));
+  ExpectNoTier("a");
+  source_->Stop();
+  EXPECT_EQ(tap.words, fmt::format("set default\nset a\nend {}\nset a\nend {}\ndel a\nend {}\n",
+                                   first, first + 1, first + 2));
+}
+
 TEST_F(EtcdSourceTest, ReadsMorePagesThanOne) {
   constexpr int kTiers = 5100;
   for (int i = 0; i < kTiers; i += 2) {
