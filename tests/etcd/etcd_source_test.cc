@@ -12,6 +12,7 @@
 
 #include "datastore/etcd/etcd_keys.h"
 #include "tests/etcd/source_fixture.h"
+#include "tests/etcd/word_tap.h"
 #include "tests/support/etcd_server.h"
 
 namespace felix::datastore {
@@ -48,22 +49,6 @@ TEST_F(EtcdSourceTest, DeliversTheSnapshotAsOneBatchAndFollowsFromThere) {
   ExpectNoTier("b");
   EXPECT_THAT(sink_.Now().losses, IsEmpty());
 }
-
-// Writes down what it hears.
-class WordTap final : public SourceTap {
- public:
-  void OnValue(std::string_view key, std::string_view) override { Add("set", key); }
-  void OnRemoval(std::string_view key) override { Add("del", key); }
-  void OnFile(std::string_view, std::string_view) override { ADD_FAILURE() << "no files here"; }
-  void OnFileGone(std::string_view) override { ADD_FAILURE() << "no files here"; }
-  void OnStepEnd(std::int64_t revision) override { words += fmt::format("end {}\n", revision); }
-  std::string words;
-
- private:
-  void Add(std::string_view what, std::string_view key) {
-    words += fmt::format("{} {}\n", what, key.substr(key.rfind('/') + 1));
-  }
-};
 
 TEST_F(EtcdSourceTest, TellsATapEachKeyAndWhereARevisionEnds) {
   PutTier("a", 1);
