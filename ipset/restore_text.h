@@ -8,8 +8,8 @@
 
 namespace felix::ipset {
 
-// All sets of both families as `ipset restore` reads them, made and filled as the engine makes
-// them where there are none.
+// All sets and mark maps of both families as `ipset restore` reads them, made and filled as the
+// engine makes them where there are none.
 [[nodiscard]] std::string RestoreText(const ir::DesiredState& state, std::uint32_t max_members);
 
 }  // namespace felix::ipset

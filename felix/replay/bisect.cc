@@ -2,6 +2,7 @@
 #include "felix/replay/bisect.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -19,9 +20,10 @@
 namespace felix::replay {
 namespace {
 
-// Whether it was so at that revision; an end that is not there is no traffic.
+// Whether it was so at that revision; an end that is not there is no traffic. Sets `leaves_out` if
+// host endpoints were there that were not asked.
 absl::StatusOr<bool> HoldsAt(InputRequest request, std::int64_t revision,
-                             const Condition& condition, const Flow& flow) {
+                             const Condition& condition, const Flow& flow, bool& leaves_out) {
   request.snapshot.revision = revision;
   FELIX_ASSIGN_OR_RETURN(const Cluster cluster, ReadCluster(request));
   const Judge judge = JudgeOf(cluster);
@@ -33,6 +35,8 @@ absl::StatusOr<bool> HoldsAt(InputRequest request, std::int64_t revision,
   if (!from.ok() || !to.ok()) return false;
   const std::optional<FlowEnds> ends = Join(judge.book(), *from, *to);
   if (!ends) return false;
+  const std::array<const Workload*, 2> both = {ends->from, ends->to};
+  leaves_out = leaves_out || judge.LeavesOutHostEndpoints(both);
   const bool allowed = judge.AskEgress(*ends, flow, nullptr).allowed &&
                        judge.AskIngress(*ends, flow, nullptr).allowed;
   return allowed == condition.allowed;
@@ -63,24 +67,33 @@ absl::StatusOr<History> ReadHistory(const InputRequest& request,
   return history;
 }
 
-Answer Report(const std::string& when, std::string_view result, std::int64_t revision,
-              const std::vector<std::string>& changes, int status, Output output) {
+struct Finding {
+  std::string_view result;
+  std::int64_t revision = 0;
+  std::vector<std::string> changes;
+  int status = kDone;
+  bool leaves_out = false;
+};
+
+Answer Report(const std::string& when, const Finding& finding, Output output) {
   if (output == Output::kJson) {
     JsonLine json;
     json.BeginObject();
     json.Field("schema", "felix-replay/bisect/1");
     json.Field("when", when);
-    json.Field("result", result);
-    json.Field("revision", static_cast<std::uint64_t>(revision));
+    json.Field("result", finding.result);
+    json.Field("revision", static_cast<std::uint64_t>(finding.revision));
     json.Key("changes").BeginArray();
-    for (const std::string& change : changes) json.Element(change);
+    for (const std::string& change : finding.changes) json.Element(change);
     json.EndArray();
+    if (finding.leaves_out) json.Flag("host_endpoints_not_asked", true);
     json.EndObject();
-    return {json.Text() + "\n", status};
+    return {json.Text() + "\n", finding.status};
   }
-  std::string text = fmt::format("{}: {} {}\n", when, result, revision);
-  for (const std::string& change : changes) text += fmt::format("  {}\n", change);
-  return {std::move(text), status};
+  std::string text = fmt::format("{}: {} {}\n", when, finding.result, finding.revision);
+  for (const std::string& change : finding.changes) text += fmt::format("  {}\n", change);
+  if (finding.leaves_out) text += kHostEndpointsNote;
+  return {std::move(text), finding.status};
 }
 
 }  // namespace
@@ -117,16 +130,20 @@ absl::StatusOr<Answer> Bisect(const InputRequest& request, const std::string& wh
   if (revisions.empty() || revisions.back() == 0) {
     return absl::InvalidArgumentError("the input has no history: it tells no revisions");
   }
+  bool leaves_out = false;
   const auto holds = [&](std::size_t index) {
-    return HoldsAt(request, revisions[index], condition, flow);
+    return HoldsAt(request, revisions[index], condition, flow, leaves_out);
   };
   FELIX_ASSIGN_OR_RETURN(const bool at_end, holds(revisions.size() - 1));
   if (!at_end) {
-    return Report(when, "not so at the end, revision", revisions.back(), {}, kDiffers, output);
+    return Report(when, {"not so at the end, revision", revisions.back(), {}, kDiffers, leaves_out},
+                  output);
   }
   FELIX_ASSIGN_OR_RETURN(const bool at_start, holds(0));
   if (at_start) {
-    return Report(when, "so from the beginning, revision", revisions.front(), {}, kDone, output);
+    return Report(when,
+                  {"so from the beginning, revision", revisions.front(), {}, kDone, leaves_out},
+                  output);
   }
   std::size_t before = 0;  // not so
   std::size_t since = revisions.size() - 1;
@@ -135,8 +152,10 @@ absl::StatusOr<Answer> Bisect(const InputRequest& request, const std::string& wh
     FELIX_ASSIGN_OR_RETURN(const bool is_so, holds(middle));
     (is_so ? since : before) = middle;
   }
-  FELIX_ASSIGN_OR_RETURN(const History step, ReadHistory(request, revisions[since]));
-  return Report(when, "so since revision", revisions[since], step.changes, kDone, output);
+  FELIX_ASSIGN_OR_RETURN(History step, ReadHistory(request, revisions[since]));
+  return Report(when,
+                {"so since revision", revisions[since], std::move(step.changes), kDone, leaves_out},
+                output);
 }
 
 }  // namespace felix::replay

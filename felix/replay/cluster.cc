@@ -52,8 +52,10 @@ model::Store Cluster::MakeStore() const {
   return store;
 }
 
-absl::StatusOr<ir::DesiredState> Cluster::Compile(const std::string& host) const {
+absl::StatusOr<ir::DesiredState> Cluster::Compile(
+    const std::string& host, std::array<compiler::NumbersByChain, 2> adopted) const {
   HostCompiler compiler(host, local, interfaces);
+  compiler.AdoptShapeNumbers(std::move(adopted));
   FELIX_RETURN_IF_ERROR(compiler.Take(updates));
   static_cast<void>(compiler.Flush());
   return compiler.desired();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 
 #include "compiler/ir/desired_state.h"
+#include "compiler/shape_numbers.h"
 #include "datastore/snapshot/snapshot_reader.h"
 #include "felix/config.h"
 #include "model/store.h"
@@ -41,7 +43,8 @@ struct Cluster {
   [[nodiscard]] Config ConfigOf(const std::string& host) const;
   [[nodiscard]] model::Store MakeStore() const;
   // What felix would want of the kernel of that host, see HostCompiler.
-  [[nodiscard]] absl::StatusOr<ir::DesiredState> Compile(const std::string& host) const;
+  [[nodiscard]] absl::StatusOr<ir::DesiredState> Compile(
+      const std::string& host, std::array<compiler::NumbersByChain, 2> adopted = {}) const;
 };
 
 [[nodiscard]] absl::StatusOr<Cluster> ReadCluster(const InputRequest& request);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "felix/replay/explain.h"
 
+#include <array>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -135,16 +136,8 @@ void WriteSide(const Side& side, JsonLine& json) {
   json.EndObject();
 }
 
-bool HasHostEndpoints(const Judge& judge, const Workload* workload) {
-  if (workload == nullptr) return false;
-  for (const auto& [id, endpoint] : judge.store().host_endpoints()) {
-    if (id.host == workload->id.host) return true;
-  }
-  return false;
-}
-
-std::string Text(const Judge& judge, const FlowEnds& ends, const Flow& flow,
-                 const std::vector<Side>& sides, bool allowed) {
+std::string Text(const FlowEnds& ends, const Flow& flow, const std::vector<Side>& sides,
+                 bool allowed) {
   const auto end_name = [](const Workload* workload, const AddressInfo& info) {
     const std::string address = info.address.ToString();
     return workload == nullptr ? address : fmt::format("{} {}", workload->id.workload, address);
@@ -159,9 +152,6 @@ std::string Text(const Judge& judge, const FlowEnds& ends, const Flow& flow,
       fmt::format("{}: {} -> {} {}\n", allowed ? "ALLOWED" : "DENIED",
                   end_name(ends.from, ends.source), end_name(ends.to, ends.destination), what);
   for (const Side& side : sides) text += SideText(side);
-  if (HasHostEndpoints(judge, ends.from) || HasHostEndpoints(judge, ends.to)) {
-    text += "note: policies of host endpoints on the way were not asked\n";
-  }
   return text;
 }
 
@@ -188,7 +178,13 @@ absl::StatusOr<Answer> Explain(const Judge& judge, const FlowRequest& request, O
     side.kernel_rules = KernelRules(judge, side, ends.source.address.family());
   }
   const int status = allowed ? kDone : kDiffers;
-  if (output == Output::kText) return Answer{Text(judge, ends, flow, sides, allowed), status};
+  const std::array<const Workload*, 2> workloads = {ends.from, ends.to};
+  const bool leaves_out = judge.LeavesOutHostEndpoints(workloads);
+  if (output == Output::kText) {
+    std::string text = Text(ends, flow, sides, allowed);
+    if (leaves_out) text += kHostEndpointsNote;
+    return Answer{std::move(text), status};
+  }
   JsonLine json;
   json.BeginObject();
   json.Field("schema", "felix-replay/explain/1");
@@ -200,6 +196,7 @@ absl::StatusOr<Answer> Explain(const Judge& judge, const FlowRequest& request, O
   json.Key("sides").BeginArray();
   for (const Side& side : sides) WriteSide(side, json);
   json.EndArray();
+  if (leaves_out) json.Flag("host_endpoints_not_asked", true);
   json.EndObject();
   return Answer{json.Text() + "\n", status};
 }

@@ -126,6 +126,19 @@ absl::Status Unknown(std::string_view what, std::size_t number, std::string_view
       fmt::format("line {}: not of {}: '{}'", number, what, line.substr(0, 80)));
 }
 
+// A member without its counters. In hash:net,iface a host may be written with its prefix length.
+std::string MemberOf(const Words& words) {
+  std::string member = words[2];
+  const std::size_t comma = member.find(',');
+  const std::string_view net = std::string_view(member).substr(0, comma);
+  const std::string_view whole = net.find(':') == net.npos ? "/32" : "/128";
+  if (net.ends_with(whole)) member.erase(net.size() - whole.size(), whole.size());
+  for (std::size_t i = 3; i + 1 < words.size(); i += 2) {
+    if (words[i] == "skbmark") member += " " + words[i + 1];
+  }
+  return member;
+}
+
 bool IsNumber(const std::string& word) {
   return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
 }
@@ -176,7 +189,7 @@ absl::Status FirewallText::AddSets(std::string_view text) {
       sets[words[1]].type = fmt::format("{} {}", words[2], words[4]);
     } else if (words.size() >= 3 && words[0] == "add") {
       if (const auto set = sets.find(words[1]); set != sets.end()) {
-        set->second.members.insert(words[2]);
+        set->second.members.insert(MemberOf(words));
       }
     } else {
       return Unknown("ipset save", number, line);

@@ -66,11 +66,16 @@ HostCompiler::HostCompiler(std::string host, ConfigSources local,
   sources_.command_line["FelixHostname"] = host_;
 }
 
+void HostCompiler::AdoptShapeNumbers(std::array<compiler::NumbersByChain, 2> numbers) {
+  adopted_ = std::move(numbers);
+}
+
 absl::Status HostCompiler::Take(const std::vector<model::Update>& updates) {
   const bool configured = TakeConfigs(updates, host_, sources_);
   if (graph_ == nullptr) {
     config_ = Config::Resolve(sources_);
     graph_ = std::make_unique<compiler::Graph>(config_.compiler);
+    graph_->AdoptShapeNumbers(adopted_);
     std::vector<model::Update> links;
     for (const std::string& text : named_interfaces_) {
       FELIX_ASSIGN_OR_RETURN(links.emplace_back(), ParseInterface(text));
@@ -105,6 +110,10 @@ void HostCompiler::FollowHostEndpoints(const std::vector<model::Update>& updates
 
 ir::DesiredDelta HostCompiler::Flush() {
   return graph_->Flush();
+}
+
+bool HostCompiler::OnApplied() {
+  return graph_->OnApplied();
 }
 
 }  // namespace felix::replay

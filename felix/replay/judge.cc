@@ -68,9 +68,17 @@ Judge::Judge(model::Store store, MakeOptions make_options)
   book_ = std::make_unique<AddressBook>(
       store_,
       [this](const std::string& host) -> const compiler::Options& { return OptionsOf(host); });
+  for (const auto& [id, endpoint] : store_.host_endpoints()) hosts_with_endpoints_.insert(id.host);
 }
 
 Judge::~Judge() = default;
+
+bool Judge::LeavesOutHostEndpoints(std::span<const Workload* const> workloads) const {
+  if (hosts_with_endpoints_.empty()) return false;
+  return std::any_of(workloads.begin(), workloads.end(), [this](const Workload* workload) {
+    return workload != nullptr && hosts_with_endpoints_.contains(workload->id.host);
+  });
+}
 
 const compiler::Options& Judge::OptionsOf(const std::string& host) const {
   const auto known = options_.find(host);

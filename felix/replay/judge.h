@@ -5,10 +5,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 
 #include "compiler/ir/rule.h"
@@ -84,6 +87,9 @@ class Judge {
   [[nodiscard]] const std::pair<const model::PolicyId, model::Policy>* FindPolicy(
       const std::string& text) const;
   [[nodiscard]] const model::Store& store() const { return store_; }
+  // True if the host of one of them has host endpoints, whose policies may have a say in what comes
+  // and goes; that is not asked. Null stands for no workload.
+  [[nodiscard]] bool LeavesOutHostEndpoints(std::span<const Workload* const> workloads) const;
   // All rules of the policies and profiles that the list holds.
   void ForEachRule(std::uint32_t list,
                    const std::function<void(const model::PolicyRule&)>& visit) const;
@@ -120,9 +126,13 @@ class Judge {
   absl::btree_map<model::PolicyId, model::Policy> policies_;
   mutable absl::btree_map<std::string, compiler::Options> options_;
   std::unique_ptr<AddressBook> book_;
+  absl::btree_set<std::string> hosts_with_endpoints_;
   mutable std::vector<List> lists_;
   mutable absl::btree_map<std::string, std::uint32_t> list_numbers_;
 };
+
+inline constexpr std::string_view kHostEndpointsNote =
+    "note: policies of host endpoints on the way were not asked\n";
 
 // Of that cluster, with each host's configuration. The cluster must outlive the judge.
 [[nodiscard]] Judge JudgeOf(const Cluster& cluster);

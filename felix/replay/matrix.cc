@@ -2,6 +2,7 @@
 #include "felix/replay/matrix.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <tuple>
@@ -174,6 +175,7 @@ absl::StatusOr<Answer> ShowMatrix(const Judge& judge, const std::string& selecto
   if (output == Output::kSvg) return Answer{MatrixSvg(matrix, title), kDone};
   if (output == Output::kHtml) return Answer{MatrixHtml(matrix, title), kDone};
   const std::size_t size = matrix.workloads().size();
+  const bool leaves_out = judge.LeavesOutHostEndpoints(matrix.workloads());
   const auto row = [&](std::size_t from) {
     std::string text;
     for (std::size_t to = 0; to < size; ++to) {
@@ -194,6 +196,7 @@ absl::StatusOr<Answer> ShowMatrix(const Judge& judge, const std::string& selecto
     json.Key("rows").BeginArray();
     for (std::size_t from = 0; from < size; ++from) json.Element(row(from));
     json.EndArray();
+    if (leaves_out) json.Flag("host_endpoints_not_asked", true);
     json.EndObject();
     return Answer{json.Text() + "\n", kDone};
   }
@@ -205,6 +208,7 @@ absl::StatusOr<Answer> ShowMatrix(const Judge& judge, const std::string& selecto
   }
   text += fmt::format("{} workloads, {} pairs allowed (#), {} denied (.)\n", size,
                       matrix.Count(Reach::kYes), matrix.Count(Reach::kNo));
+  if (leaves_out) text += kHostEndpointsNote;
   return Answer{std::move(text), kDone};
 }
 
@@ -212,10 +216,13 @@ absl::StatusOr<Answer> WhoCan(const Judge& judge, const FlowRequest& request, Ou
   FELIX_ASSIGN_OR_RETURN(const Flow flow, ParseFlow(request));
   std::vector<const Workload*> allowed;
   std::size_t denied = 0;
+  bool leaves_out = false;
   FELIX_ASSIGN_OR_RETURN(const End to, FindEnd(judge.book(), request.to));
   for (const Workload& workload : judge.book().workloads()) {
     const std::optional<FlowEnds> ends = Join(judge.book(), {&workload, std::nullopt}, to);
     if (!ends) continue;
+    const std::array<const Workload*, 2> both = {ends->from, ends->to};
+    leaves_out = leaves_out || judge.LeavesOutHostEndpoints(both);
     const bool may = judge.AskEgress(*ends, flow, nullptr).allowed &&
                      judge.AskIngress(*ends, flow, nullptr).allowed;
     if (may) allowed.push_back(&workload);
@@ -229,12 +236,14 @@ absl::StatusOr<Answer> WhoCan(const Judge& judge, const FlowRequest& request, Ou
     for (const Workload* workload : allowed) json.Element(workload->id.ToString());
     json.EndArray();
     json.Field("denied", denied);
+    if (leaves_out) json.Flag("host_endpoints_not_asked", true);
     json.EndObject();
     return Answer{json.Text() + "\n", allowed.empty() ? kDiffers : kDone};
   }
   std::string text;
   for (const Workload* workload : allowed) text += NameOf(*workload) + "\n";
   text += fmt::format("{} of {} workloads\n", allowed.size(), allowed.size() + denied);
+  if (leaves_out) text += kHostEndpointsNote;
   return Answer{std::move(text), allowed.empty() ? kDiffers : kDone};
 }
 

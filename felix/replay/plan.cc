@@ -8,9 +8,11 @@
 
 #include "fmt/format.h"
 
+#include "compiler/marks.h"
 #include "datastore/snapshot/byte_reader.h"
 #include "felix/json_line.h"
 #include "felix/replay/judge.h"
+#include "felix/replay/shape_text.h"
 #include "model/base/status_macros.h"
 
 namespace felix::replay {
@@ -94,6 +96,7 @@ std::string ReachText(const ReachComparison& reach) {
     text += fmt::format("  and {} more\n", reach.changes.size() - kMostPairs);
   }
   if (!reach.left_out.empty()) text += fmt::format("note: {}\n", reach.left_out);
+  if (reach.leaves_out_host_endpoints) text += kHostEndpointsNote;
   return text;
 }
 
@@ -131,14 +134,21 @@ Answer Report(const std::string& host, const FirewallDifference& difference,
     for (const std::string& flow : reach->flows) json.Element(flow);
     json.EndArray();
     if (!reach->left_out.empty()) json.Field("left_out", reach->left_out);
+    if (reach->leaves_out_host_endpoints) json.Flag("host_endpoints_not_asked", true);
   }
   json.EndObject();
   return {json.Text() + "\n", status};
 }
 
-absl::StatusOr<FirewallText> TextOf(const Cluster& cluster, const std::string& host) {
-  FELIX_ASSIGN_OR_RETURN(const ir::DesiredState state, cluster.Compile(host));
-  return FirewallText::Of(MakeRestoreFiles(state, cluster.ConfigOf(host)));
+// What follows upon `before`.
+absl::StatusOr<FirewallText> TextOf(const Cluster& cluster, const std::string& host,
+                                    const FirewallText& before) {
+  const Config config = cluster.ConfigOf(host);
+  const auto marks =
+      compiler::Marks::FromMask(config.compiler.mark_mask, config.compiler.chain_layout);
+  FELIX_ASSIGN_OR_RETURN(const ir::DesiredState state,
+                         cluster.Compile(host, ShapeNumbersOf(before, marks)));
+  return FirewallText::Of(MakeRestoreFiles(state, config));
 }
 
 absl::StatusOr<std::string> ReadText(const std::string& path) {
@@ -170,15 +180,14 @@ FirewallDifference Compare(const FirewallText& before, const FirewallText& after
 
 absl::StatusOr<Answer> PlanChange(const Cluster& before, const Cluster& after,
                                   const std::string& host, Output output) {
-  FELIX_ASSIGN_OR_RETURN(const FirewallText old_text, TextOf(before, host));
-  FELIX_ASSIGN_OR_RETURN(const FirewallText new_text, TextOf(after, host));
+  FELIX_ASSIGN_OR_RETURN(const FirewallText old_text, TextOf(before, host, {}));
+  FELIX_ASSIGN_OR_RETURN(const FirewallText new_text, TextOf(after, host, old_text));
   const ReachComparison reach = CompareReach(JudgeOf(before), JudgeOf(after));
   return Report(host, Compare(old_text, new_text), &reach, output);
 }
 
 absl::StatusOr<Answer> PlanKernel(const CapturedFiles& captured, const Cluster& cluster,
                                   const std::string& host, Output output) {
-  FELIX_ASSIGN_OR_RETURN(FirewallText wanted, TextOf(cluster, host));
   FirewallText kernel;
   const auto named = [](const std::string& path, const absl::Status& status) {
     return status.ok() ? status
@@ -187,22 +196,22 @@ absl::StatusOr<Answer> PlanKernel(const CapturedFiles& captured, const Cluster& 
   };
   const std::pair<const std::string&, std::string_view> families[] = {{captured.v4, "ipv4"},
                                                                       {captured.v6, "ipv6"}};
-  for (const auto& captured_family : families) {
-    const std::string& path = captured_family.first;
-    const std::string_view family = captured_family.second;
-    if (path.empty()) {
-      std::erase_if(wanted.chains, [&](const auto& entry) { return entry.first.family == family; });
-      continue;
-    }
+  for (const auto& [path, family] : families) {
+    if (path.empty()) continue;
     FELIX_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
     FELIX_RETURN_IF_ERROR(named(path, kernel.AddRules(family, text)));
   }
-  if (captured.sets.empty()) {
-    wanted.sets.clear();
-  } else {
+  if (!captured.sets.empty()) {
     FELIX_ASSIGN_OR_RETURN(const std::string text, ReadText(captured.sets));
     FELIX_RETURN_IF_ERROR(named(captured.sets, kernel.AddSets(text)));
   }
+  FELIX_ASSIGN_OR_RETURN(FirewallText wanted, TextOf(cluster, host, kernel));
+  for (const auto& captured_family : families) {
+    if (!captured_family.first.empty()) continue;
+    std::erase_if(wanted.chains,
+                  [&](const auto& entry) { return entry.first.family == captured_family.second; });
+  }
+  if (captured.sets.empty()) wanted.sets.clear();
   return Report(host, Compare(kernel, wanted), nullptr, output);
 }
 

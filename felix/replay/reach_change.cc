@@ -68,6 +68,8 @@ ReachComparison CompareReach(const Judge& before, const Judge& after) {
                                       new_workloads.size(), kMostWorkloads);
     return comparison;
   }
+  comparison.leaves_out_host_endpoints =
+      before.LeavesOutHostEndpoints(old_workloads) || after.LeavesOutHostEndpoints(new_workloads);
   std::set<Port> ports = {{model::kTcp, kOtherPort}};
   AddAllPorts(before.store(), ports);
   AddAllPorts(after.store(), ports);

@@ -17,9 +17,10 @@ struct ReachChange {
 };
 
 struct ReachComparison {
-  std::vector<ReachChange> changes;  // by flow, then by pair
-  std::vector<std::string> flows;    // that were compared
-  std::string left_out;              // why not all was compared; empty: all was
+  std::vector<ReachChange> changes;        // by flow, then by pair
+  std::vector<std::string> flows;          // that were compared
+  std::string left_out;                    // why not all was compared; empty: all was
+  bool leaves_out_host_endpoints = false;  // see Judge
 };
 
 // What changed between two states of a cluster for workloads that are in both, on every protocol

@@ -2,6 +2,7 @@
 #include "felix/replay/render.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <string_view>
@@ -43,6 +44,24 @@ std::string Json(const ir::DesiredState& state, const Config& config) {
     json.Field("type", set.kind == ir::SetKind::kNet ? "hash:net" : "hash:ip,port");
     json.Key("members").BeginArray();
     for (const ir::SetMember& member : set.members) json.Element(member.ToString());
+    json.EndArray();
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Key("mark_maps").BeginArray();
+  for (const auto& [key, map] : state.mark_maps) {
+    json.BeginObject();
+    json.Field("family", key.family == model::IpFamily::kV4 ? "ipv4" : "ipv6");
+    json.Field("name", ipset::KernelSetName(key));
+    json.Field("mask", std::uint64_t{map.mask});
+    json.Key("members").BeginArray();
+    for (const auto& [at, value] : map.values) {
+      json.BeginObject();
+      json.Field("address", at.address.ToString());
+      json.Field("interface", at.interface_name);
+      json.Field("mark", std::uint64_t{value});
+      json.EndObject();
+    }
     json.EndArray();
     json.EndObject();
   }

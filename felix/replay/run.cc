@@ -117,21 +117,29 @@ class Runner {
   absl::Status Step(const datastore::SnapshotStep& step) {
     const Clock::TimePoint start = clock_.Now();
     FELIX_RETURN_IF_ERROR(compiler_.Take(step.updates));
-    const ir::DesiredDelta delta = compiler_.Flush();
+    ir::DesiredDelta delta = compiler_.Flush();
     compile_.Add(clock_.Now() - start);
     ++steps_;
     updates_ += step.updates.size();
     if (!delta.empty()) ++changing_steps_;
+    FELIX_RETURN_IF_ERROR(Apply(delta));
+    while (compiler_.OnApplied()) {
+      delta = compiler_.Flush();
+      FELIX_RETURN_IF_ERROR(Apply(delta));
+    }
+    return absl::OkStatus();
+  }
+
+  [[nodiscard]] Answer Report(Micros total, Output output) const;
+
+ private:
+  absl::Status Apply(const ir::DesiredDelta& delta) {
     if (!live_ || delta.empty()) return absl::OkStatus();
     if (kernel_ == nullptr) {
       FELIX_ASSIGN_OR_RETURN(kernel_, LiveKernel::Open(compiler_.config(), clock_));
     }
     return kernel_->Apply(delta, sets_, tables_);
   }
-
-  [[nodiscard]] Answer Report(Micros total, Output output) const;
-
- private:
   [[nodiscard]] std::string Digest() const {
     const RestoreFiles files = MakeRestoreFiles(compiler_.desired(), compiler_.config());
     return Sha256Base64Url(files.sets + files.v4 + files.v6);

@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class PlanTest : public ReplayVerbTest {
  protected:
@@ -54,6 +55,30 @@ TEST_F(PlanTest, FindsNothingWhereNothingChanges) {
             "plan for node-2: 0 to add, 0 to change, 0 to remove\n");
 }
 
+TEST_F(PlanTest, NumbersOfShapesThatStayAreNoChange) {
+  directory_.WriteInPlace("shared.yaml", R"(apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: {chainLayout: Shared}
+)");
+  directory_.WriteInPlace("first.yaml", R"(apiVersion: projectcalico.org/v3
+kind: WorkloadEndpoint
+metadata: {name: node--2-cni-aaa-eth0, namespace: lab, labels: {app: first}}
+spec: {node: node-2, orchestrator: cni, containerID: aaa, endpoint: eth0, interfaceName: cali0, ipNetworks: [10.65.0.4/32], profiles: [lab]}
+---
+apiVersion: projectcalico.org/v3
+kind: Profile
+metadata: {name: lab}
+spec: {ingress: [{action: Allow}], egress: [{action: Allow}]}
+)");
+  const auto plan =
+      PlanChange(Read({"shop.yaml", "shared.yaml"}),
+                 Read({"shop.yaml", "shared.yaml", "first.yaml"}), "node-2", Output::kText);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_THAT(plan->text, AllOf(HasSubstr("~ set cali40e:to\n    + 10.65.0.4,cali0 0x"),
+                                Not(HasSubstr("10.65.0.2")), Not(HasSubstr("\n    - "))));
+}
+
 TEST_F(PlanTest, ReadsBothSpellingsOfARuleAsOne) {
   FirewallText ours;
   FirewallText saved;
@@ -72,6 +97,15 @@ TEST_F(PlanTest, ReadsBothSpellingsOfARuleAsOne) {
                             "--log-prefix \"a b\"\n"
                             "-A cali-x -m limit --limit 10/min -j REJECT --reject-with "
                             "icmp-port-unreachable\nCOMMIT\n")
+                  .ok());
+  ASSERT_TRUE(ours.AddSets("create cali40e:to hash:net,iface family inet hashsize 64 maxelem 9 "
+                           "counters skbinfo\n"
+                           "add cali40e:to 10.0.0.1/32,cali1 skbmark 0x10/0xf0 packets 0 bytes 0\n")
+                  .ok());
+  ASSERT_TRUE(saved
+                  .AddSets("create cali40e:to hash:net,iface family inet hashsize 64 maxelem 9 "
+                           "counters skbinfo bucketsize 12 initval 0x1\n"
+                           "add cali40e:to 10.0.0.1,cali1 packets 7 bytes 8 skbmark 0x10/0xf0\n")
                   .ok());
   EXPECT_TRUE(Compare(ours, saved).empty()) << Compare(ours, saved).text;
   EXPECT_FALSE(saved.AddRules("ipv4", "nonsense").ok());

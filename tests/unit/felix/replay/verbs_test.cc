@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/escaping.h"
@@ -21,6 +22,7 @@
 #include "felix/replay/lint.h"
 #include "felix/replay/manual.h"
 #include "felix/replay/matrix.h"
+#include "felix/replay/plan.h"
 #include "felix/replay/run.h"
 #include "felix/replay/selector_check.h"
 #include "tests/unit/felix/replay/replay_input.h"
@@ -29,6 +31,7 @@ namespace felix::replay {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -102,6 +105,35 @@ TEST_F(ReplayVerbTest, MatrixAndWhoCanAgree) {
   const auto who = WhoCan(judge, To("", "db", "5432"), Output::kText);
   ASSERT_TRUE(who.ok()) << who.status();
   EXPECT_EQ(who->text, "shop/web (node-1)\n1 of 3 workloads\n");
+}
+
+TEST_F(ReplayVerbTest, AnswersTellThatHostEndpointsWereNotAsked) {
+  directory_.WriteInPlace("host.yaml", R"(apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: eth0}
+spec: {node: node-1, interfaceName: eth0}
+)");
+  const Cluster without = Read();
+  const Cluster with = Read({"shop.yaml", "host.yaml"});
+  const auto texts = [](const Cluster& cluster) {
+    const Judge judge = JudgeOf(cluster);
+    return std::vector{
+        Explain(judge, To("web", "db", "5432"), Output::kText)->text,
+        ShowMatrix(judge, "", To("", "", "5432"), Output::kText)->text,
+        WhoCan(judge, To("", "db", "5432"), Output::kText)->text,
+        PlanChange(cluster, cluster, "node-2", Output::kText)->text,
+    };
+  };
+  const std::string note(kHostEndpointsNote);
+  EXPECT_THAT(texts(without), Each(Not(HasSubstr(note))));
+  EXPECT_THAT(texts(with), Each(HasSubstr(note)));
+  const Judge judge = JudgeOf(with);
+  EXPECT_EQ(WhoCan(judge, To("", "db", "5432"), Output::kJson)->text,
+            "{\"schema\":\"felix-replay/who-can/1\",\"allowed\":[\"node-1/cni/shop/web/eth0\"],"
+            "\"denied\":2,\"host_endpoints_not_asked\":true}\n");
+  EXPECT_THAT(ShowMatrix(judge, "app == 'lone'", To("", "", "5432"), Output::kText)->text,
+              Not(HasSubstr(note)))
+      << "of another host";
 }
 
 TEST_F(ReplayVerbTest, InfoCountsByKindAndHost) {
