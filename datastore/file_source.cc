@@ -87,7 +87,8 @@ Refusal FileRefusal(const std::string& path, Position position, std::string_view
 
 }  // namespace
 
-FileSource::FileSource(std::string directory) : directory_(std::move(directory)) {
+FileSource::FileSource(std::string directory, SourceTap* tap)
+    : directory_(std::move(directory)), tap_(tap) {
   while (directory_.size() > 1 && directory_.back() == '/') directory_.pop_back();
 }
 
@@ -173,7 +174,7 @@ absl::Status FileSource::Synchronise(bool read_everything) {
     if (!listing.ok()) return listing.status();
     settled = ReadListed(*listing, read_everything && attempt == 0);
   }
-  delivery_.Deliver(table_, table_.Hold(), true, *sink_);
+  Deliver(true);
   return absl::OkStatus();
 }
 
@@ -240,11 +241,17 @@ absl::Status FileSource::Apply(DirectoryWatcher::Changes& changes) {
   }
   // A file that is gone without a word has another name by now, of which the event is yet to come.
   if (moved) return Synchronise(false);
-  delivery_.Deliver(table_, table_.Hold(), false, *sink_);
+  Deliver(false);
   return absl::OkStatus();
 }
 
+void FileSource::Deliver(bool listed) {
+  if (tap_ != nullptr) tap_->OnStepEnd(0);
+  delivery_.Deliver(table_, table_.Hold(), listed, *sink_);
+}
+
 void FileSource::RemoveFile(const std::string& file) {
+  if (tap_ != nullptr) tap_->OnFileGone(fmt::format("{}/{}", directory_, file));
   table_.RemoveFile(file);
   listing_.erase(file);
   unreadable_.erase(file);
@@ -263,6 +270,7 @@ bool FileSource::ReadFile(const std::string& file) {
     return true;
   }
   unreadable_.erase(file);
+  if (tap_ != nullptr) tap_->OnFile(path, *text);
   const ParsedText parsed =
       std::string_view(file).ends_with(".json") ? ParseJsonOrJsonLines(*text) : ParseYaml(*text);
   if (parsed.fault) {

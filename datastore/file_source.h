@@ -15,6 +15,7 @@
 #include "datastore/directory_watcher.h"
 #include "datastore/resource_table.h"
 #include "datastore/source.h"
+#include "datastore/source_tap.h"
 
 namespace felix::datastore {
 
@@ -29,7 +30,7 @@ namespace felix::datastore {
 // it is tried again after 0.1 s, growing to 10 s.
 class FileSource final : public Source {
  public:
-  explicit FileSource(std::string directory);
+  explicit FileSource(std::string directory, SourceTap* tap = nullptr);
   ~FileSource() override;
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
@@ -53,10 +54,13 @@ class FileSource final : public Source {
   // Whether there is such a file; otherwise nothing changes.
   bool ReadFile(const std::string& file);
   void RemoveFile(const std::string& file);
+  // `listed`: everything was read.
+  void Deliver(bool listed);
   // Waits for the watcher, if there is one, or an order; whether the watcher has something.
   bool Wait(int timeout_ms);
 
   std::string directory_;
+  SourceTap* const tap_;
   Sink* sink_ = nullptr;
   int wake_fd_ = -1;
   std::atomic<bool> stop_ = false;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datastore/source_factory.h"
 
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "fmt/format.h"
@@ -11,6 +13,7 @@
 #include "datastore/etcd/etcd_status_writer.h"
 #include "datastore/etcd/etcd_v2_source.h"
 #include "datastore/file_source.h"
+#include "datastore/snapshot/snapshot_source.h"
 #include "model/base/status_macros.h"
 
 namespace felix::datastore {
@@ -41,11 +44,11 @@ absl::StatusOr<std::unique_ptr<Source>> MakeSource(SourceConfig config) {
   const std::string_view address = config.address;
   if (address.starts_with(kEtcdScheme)) {
     FELIX_ASSIGN_OR_RETURN(EtcdConfig etcd, EtcdConfigOf(std::move(config), kEtcdScheme));
-    return std::make_unique<EtcdSource>(std::move(etcd));
+    return std::make_unique<EtcdSource>(std::move(etcd), config.tap);
   }
   if (address.starts_with(kEtcdV2Scheme)) {
     FELIX_ASSIGN_OR_RETURN(EtcdConfig etcd, EtcdConfigOf(std::move(config), kEtcdV2Scheme));
-    return std::make_unique<EtcdV2Source>(std::move(etcd));
+    return std::make_unique<EtcdV2Source>(std::move(etcd), config.tap);
   }
   if (!address.starts_with(kFileScheme)) {
     return absl::InvalidArgumentError(
@@ -58,7 +61,12 @@ absl::StatusOr<std::unique_ptr<Source>> MakeSource(SourceConfig config) {
     return absl::InvalidArgumentError(
         fmt::format("parse source address '{}': no directory is named", address));
   }
-  return std::make_unique<FileSource>(std::string(directory));
+  // A file in place of a directory is a snapshot of another datastore.
+  std::error_code error;
+  if (std::filesystem::is_regular_file(std::string(directory), error)) {
+    return std::make_unique<SnapshotSource>(std::string(directory));
+  }
+  return std::make_unique<FileSource>(std::string(directory), config.tap);
 }
 
 absl::StatusOr<std::unique_ptr<StatusWriter>> MakeStatusWriter(SourceConfig config) {

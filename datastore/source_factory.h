@@ -8,17 +8,19 @@
 
 #include "datastore/etcd/http_connection.h"
 #include "datastore/source.h"
+#include "datastore/source_tap.h"
 #include "datastore/status_writer.h"
 
 namespace felix::datastore {
 
 // Which source, and how to get at it.
 struct SourceConfig {
-  std::string address;  // "file:DIR", "etcd:URL[,URL]" or "etcd-v2:URL[,URL]"
+  std::string address;  // "file:DIR", "file:SNAPSHOT", "etcd:URL[,URL]" or "etcd-v2:URL[,URL]"
   // Of etcd alone.
   TlsFiles tls = {};
   std::string user = {};  // empty: no authentication
   std::string password = {};
+  SourceTap* tap = nullptr;  // hears what is read; may be null, and must outlive the source
 };
 
 // Errors, of both: kInvalidArgument for an address of none of these forms.

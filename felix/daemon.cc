@@ -114,21 +114,27 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Make(const Clock& clock, ConfigI
     return absl::InvalidArgumentError("this host has no name (give --hostname NAME)");
   }
   if (config.datastore.empty()) return NoDatastore(config);
+  std::unique_ptr<Recorder> recorder;
+  if (!inputs.record_path.empty()) {
+    FELIX_ASSIGN_OR_RETURN(recorder, Recorder::Open(inputs.record_path, config.compiler.hostname));
+  }
   const datastore::SourceConfig place = {.address = config.datastore,
                                          .tls = {.ca_file = config.etcd_ca_file,
                                                  .cert_file = config.etcd_cert_file,
                                                  .key_file = config.etcd_key_file},
                                          .user = inputs.etcd_user,
-                                         .password = inputs.etcd_password};
+                                         .password = inputs.etcd_password,
+                                         .tap = recorder.get()};
   FELIX_ASSIGN_OR_RETURN(std::unique_ptr<datastore::Source> source, datastore::MakeSource(place));
   FELIX_ASSIGN_OR_RETURN(std::unique_ptr<datastore::StatusWriter> status_writer,
                          datastore::MakeStatusWriter(place));
   return std::unique_ptr<Daemon>(new Daemon(clock, std::move(inputs), std::move(sources),
-                                            std::move(source), std::move(status_writer)));
+                                            std::move(recorder), std::move(source),
+                                            std::move(status_writer)));
 }
 
 Daemon::Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
-               std::unique_ptr<datastore::Source> source,
+               std::unique_ptr<Recorder> recorder, std::unique_ptr<datastore::Source> source,
                std::unique_ptr<datastore::StatusWriter> status_writer)
     : clock_(clock),
       inputs_(std::move(inputs)),
@@ -137,6 +143,7 @@ Daemon::Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
       failure_log_(clock),
       interfaces_(clock, InterfaceOptionsOf(engine_.config())),
       arrivals_(clock, queue_),
+      recorder_(std::move(recorder)),
       source_(std::move(source)),
       status_(clock, std::move(status_writer), IsInterfaceUp) {}
 
@@ -163,7 +170,10 @@ void Daemon::HearInterfaces() {
   interfaces_.SetOptions(InterfaceOptionsOf(engine_.config()));
   std::vector<model::Update> updates = interfaces_.Read();
   if (updates.empty()) return;
-  for (const model::Update& update : updates) LogInterface(update);
+  for (const model::Update& update : updates) {
+    LogInterface(update);
+    if (recorder_ != nullptr) recorder_->OnInterface(update);
+  }
   engine_.NoteArrival(clock_.Now());
   engine_.OnUpdates(std::move(updates));
 }
@@ -254,6 +264,12 @@ void Daemon::ReopenLogIfChanged() {
   }
 }
 
+void Daemon::HearOutcome(const ApplyOutcome& outcome) {
+  failure_log_.Hear(outcome.report);
+  status_.HearApply(outcome.report, engine_.config());
+  if (recorder_ != nullptr) recorder_->OnCommit(outcome);
+}
+
 absl::Status Daemon::Run() {
   FELIX_RETURN_IF_ERROR(source_->Start(arrivals_));
   spdlog::info("started: host={} datastore={}", engine_.config().compiler.hostname,
@@ -264,10 +280,7 @@ absl::Status Daemon::Run() {
     LogInterfacesIfChanged();
     const std::uint64_t applies = engine_.applies();
     FELIX_RETURN_IF_ERROR(engine_.Step());
-    if (engine_.applies() != applies) {
-      failure_log_.Hear(engine_.last_outcome()->report);
-      status_.HearApply(engine_.last_outcome()->report, engine_.config());
-    }
+    if (engine_.applies() != applies) HearOutcome(*engine_.last_outcome());
     status_.Step(engine_.config());
     ReopenLogIfChanged();
     Wait(NextDue());
@@ -297,6 +310,7 @@ absl::StatusOr<bool> Daemon::OnceRound(Clock::TimePoint start, OnceFigures& figu
   const std::uint64_t applies = engine_.applies();
   FELIX_RETURN_IF_ERROR(engine_.Step());
   if (engine_.applies() == applies) return false;
+  if (recorder_ != nullptr) recorder_->OnCommit(*engine_.last_outcome());
   const ApplyReport& report = engine_.last_outcome()->report;
   figures.Add(report);
   if (report.ok()) return !report.unfinished;

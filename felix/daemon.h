@@ -21,6 +21,7 @@
 #include "felix/log.h"
 #include "felix/netlink/interface_monitor.h"
 #include "felix/once_report.h"
+#include "felix/recorder.h"
 #include "felix/signals.h"
 #include "felix/status_reporter.h"
 
@@ -34,6 +35,7 @@ struct ConfigInputs {
   std::string etcd_user = {};
   std::string etcd_password = {};
   ConfigSources::Values defaults;  // in place of built-in ones
+  std::string record_path = {};    // what is seen and done is appended to it; empty: nowhere
   std::string file_path = "/etc/calico/felix.cfg";
   bool file_must_exist = false;  // it was asked for
 };
@@ -73,13 +75,14 @@ class Daemon {
 
  private:
   Daemon(const Clock& clock, ConfigInputs inputs, ConfigSources sources,
-         std::unique_ptr<datastore::Source> source,
+         std::unique_ptr<Recorder> recorder, std::unique_ptr<datastore::Source> source,
          std::unique_ptr<datastore::StatusWriter> status_writer);
 
   // Waits for the queue, the interfaces, a signal, another program at the tables, or `until`.
   void Wait(std::optional<Clock::TimePoint> until);
   void Hear();
   void HearInterfaces();
+  void HearOutcome(const ApplyOutcome& outcome);
   // False if the process is to end.
   bool HearSignals();
   void Reload();
@@ -108,6 +111,7 @@ class Daemon {
   bool datastore_complete_ = false;  // and the engine was not told yet
   datastore::UpdateQueue queue_;
   ArrivalSink arrivals_;
+  std::unique_ptr<Recorder> recorder_;  // may be null; the source borrows it
   std::unique_ptr<datastore::Source> source_;
   StatusReporter status_;
 };

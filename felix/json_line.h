@@ -28,6 +28,9 @@ class JsonLine {
     Key(key);
     return writer_.Uint64(value), *this;
   }
+  JsonLine& Element(std::string_view value) {
+    return writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size())), *this;
+  }
   JsonLine& Flag(std::string_view key, bool value) {
     Key(key);
     return writer_.Bool(value), *this;

@@ -246,6 +246,8 @@ int Main(int argc, char** argv) {
                  "TRACE, DEBUG, INFO, WARNING, ERROR or FATAL, on standard error")
       ->check(
           CLI::IsMember({"TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "FATAL"}, CLI::ignore_case));
+  app.add_option("--record", command_line.inputs.record_path,
+                 "append what is seen and done to this file, for felix-replay");
   app.add_flag("--once", command_line.once,
                "apply what the datastore says now, print a line of JSON, end");
   app.add_option("--once-timeout", command_line.once_timeout_seconds,

@@ -7,7 +7,8 @@ FELIX_BUILD_PACKAGES=(
   build-essential cmake ninja-build pkg-config
   libabsl-dev libboost-dev libiptc-dev libip4tc-dev libip6tc-dev libxtables-dev libipset-dev
   libmnl-dev rapidjson-dev libbenchmark-dev libgtest-dev libgmock-dev libyaml-cpp-dev libcli11-dev
-  libfmt-dev libspdlog-dev libssl-dev openssl etcd-server etcd-client
+  libfmt-dev libspdlog-dev libssl-dev zlib1g-dev libzstd-dev openssl etcd-server etcd-client
+  curl gzip zstd
   iptables ipset iproute2 procps util-linux
 )
 FELIX_FULL_PACKAGES=(clang clang-format clang-tidy libclang-rt-14-dev)

@@ -26,8 +26,9 @@ constexpr std::string_view kReadyKey = "/calico/v1/Ready";
 
 }  // namespace
 
-EtcdSource::EtcdSource(EtcdConfig config)
+EtcdSource::EtcdSource(EtcdConfig config, SourceTap* tap)
     : config_(std::move(config)),
+      tap_(tap),
       loop_(config_.endpoints, [this](const EtcdEndpoint& endpoint) { return Session(endpoint); }) {
 }
 
@@ -79,6 +80,7 @@ absl::Status EtcdSource::List(EtcdClient& client) {
   }
   if (!listed.ok()) return listed.status();
   for (const std::string& key : history_.EndListing(*listed)) RemoveKey(key);
+  if (tap_ != nullptr) tap_->OnStepEnd(history_.revision());
   delivery_.TellHoldAgain();
   delivery_.Deliver(table_, WhyNotReady(), true, *sink_);
   return absl::OkStatus();
@@ -129,11 +131,13 @@ absl::Status EtcdSource::Apply(const WatchMessage& message) {
     }
   }
   if (!news.empty()) reopen_after_ = config_.timing.reopen_after;
+  if (tap_ != nullptr && !news.empty()) tap_->OnStepEnd(history_.revision());
   delivery_.Deliver(table_, WhyNotReady(), false, *sink_);
   return absl::OkStatus();
 }
 
 void EtcdSource::SetKey(const KeyValue& value) {
+  if (tap_ != nullptr) tap_->OnValue(value.key, value.value);
   if (value.key == kClusterInformationKey) cluster_is_ready_ = IsDatastoreReady(value.value);
   std::vector<Decoded> objects;
   objects.push_back(DecodeEtcdValue(value.key, value.value));
@@ -141,6 +145,7 @@ void EtcdSource::SetKey(const KeyValue& value) {
 }
 
 void EtcdSource::RemoveKey(const std::string& key) {
+  if (tap_ != nullptr) tap_->OnRemoval(key);
   if (key == kClusterInformationKey) cluster_is_ready_.reset();
   table_.RemoveFile(key);
 }

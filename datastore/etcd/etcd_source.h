@@ -14,6 +14,7 @@
 #include "datastore/etcd/session_loop.h"
 #include "datastore/resource_table.h"
 #include "datastore/source.h"
+#include "datastore/source_tap.h"
 
 namespace felix::datastore {
 
@@ -27,7 +28,7 @@ namespace felix::datastore {
 // A server that no longer answers is noticed within 20 s.
 class EtcdSource final : public Source {
  public:
-  explicit EtcdSource(EtcdConfig config);
+  explicit EtcdSource(EtcdConfig config, SourceTap* tap = nullptr);
 
   // Errors: kInvalidArgument if no endpoint is named, kFailedPrecondition the second time.
   absl::Status Start(Sink& sink) override;
@@ -48,6 +49,7 @@ class EtcdSource final : public Source {
   [[nodiscard]] std::optional<std::string> WhyNotReady() const;
 
   const EtcdConfig config_;
+  SourceTap* const tap_;
   Sink* sink_ = nullptr;
 
   // Of the source's thread alone.

@@ -38,8 +38,9 @@ absl::StatusOr<std::int64_t> IndexOf(const HttpResponse& response) {
 
 }  // namespace
 
-EtcdV2Source::EtcdV2Source(EtcdConfig config)
+EtcdV2Source::EtcdV2Source(EtcdConfig config, SourceTap* tap)
     : config_(std::move(config)),
+      tap_(tap),
       loop_(config_.endpoints, [this](const EtcdEndpoint& endpoint) { return Session(endpoint); }) {
 }
 
@@ -168,16 +169,20 @@ void EtcdV2Source::Apply(const V2Event& event) {
 void EtcdV2Source::SetKey(const KeyValue& value) {
   std::int64_t& known = indexes_[value.key];
   if (std::exchange(known, value.mod_revision) == value.mod_revision) return;
+  if (tap_ != nullptr) tap_->OnValue(value.key, value.value);
   std::vector<Decoded> objects;
   objects.push_back(DecodeEtcdValue(value.key, value.value));
   table_.SetFile(value.key, value.key, std::move(objects));
 }
 
 void EtcdV2Source::RemoveKey(const std::string& key) {
-  if (indexes_.erase(key) != 0) table_.RemoveFile(key);
+  if (indexes_.erase(key) == 0) return;
+  if (tap_ != nullptr) tap_->OnRemoval(key);
+  table_.RemoveFile(key);
 }
 
 void EtcdV2Source::Deliver(bool listed) {
+  if (tap_ != nullptr) tap_->OnStepEnd(index_);
   std::optional<std::string> why_not = table_.Hold();
   if (why_not) {
     why_not = "not ready: " + *why_not;

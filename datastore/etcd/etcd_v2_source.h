@@ -15,6 +15,7 @@
 #include "datastore/etcd/v2_messages.h"
 #include "datastore/resource_table.h"
 #include "datastore/source.h"
+#include "datastore/source_tap.h"
 
 namespace felix::datastore {
 
@@ -26,7 +27,7 @@ namespace felix::datastore {
 // authentication.
 class EtcdV2Source final : public Source {
  public:
-  explicit EtcdV2Source(EtcdConfig config);
+  explicit EtcdV2Source(EtcdConfig config, SourceTap* tap = nullptr);
 
   // Errors: those of SessionLoop.
   absl::Status Start(Sink& sink) override;
@@ -47,6 +48,7 @@ class EtcdV2Source final : public Source {
   [[nodiscard]] std::string Authorization() const;
 
   const EtcdConfig config_;
+  SourceTap* const tap_;
   Sink* sink_ = nullptr;
 
   // Of the source's thread alone.

@@ -14,14 +14,17 @@
 namespace felix {
 namespace {
 
-std::string DigestBase64Url(std::string_view content, const EVP_MD* algorithm) {
+std::string Digest(std::string_view content, const EVP_MD* algorithm) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
   const int done =
       EVP_Digest(content.data(), content.size(), digest.data(), &length, algorithm, nullptr);
   FELIX_CHECK(done == 1, "the crypto library lacks SHA-2");
-  const std::string bytes(digest.begin(), digest.begin() + length);
-  return absl::WebSafeBase64Escape(bytes);
+  return {digest.begin(), digest.begin() + length};
+}
+
+std::string DigestBase64Url(std::string_view content, const EVP_MD* algorithm) {
+  return absl::WebSafeBase64Escape(Digest(content, algorithm));
 }
 
 }  // namespace
@@ -32,6 +35,10 @@ std::string Sha224Base64Url(std::string_view content) {
 
 std::string Sha256Base64Url(std::string_view content) {
   return DigestBase64Url(content, EVP_sha256());
+}
+
+std::string Sha256(std::string_view content) {
+  return Digest(content, EVP_sha256());
 }
 
 std::string UniqueId(std::string_view prefix, std::string_view content) {

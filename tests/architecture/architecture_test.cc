@@ -28,6 +28,9 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"iptables", {"iptables", "compiler/ir", "model"}},  // never ipset
     {"ipset", {"ipset", "compiler/ir", "model"}},        // never iptables
     {"datastore", {"datastore", "model"}},               // never the compiler
+    {"felix/replay",
+     {"felix/replay", "felix", "datastore", "compiler", "compiler/ir", "iptables", "ipset",
+      "model"}},
     {"felix", {"felix", "datastore", "compiler", "compiler/ir", "iptables", "ipset", "model"}},
 };
 
@@ -41,7 +44,9 @@ const std::map<std::string, std::set<std::string>> kOnlyIn = {
     {"yaml-cpp/", {"datastore"}},
     {"openssl/", {"model/base/hash.cc"}},
     {"boost/", {"datastore/etcd"}},
-    {"CLI/", {"felix/main.cc"}},
+    {"CLI/", {"felix/main.cc", "felix/replay"}},
+    {"zlib.h", {"datastore/snapshot/unpacking.cc"}},
+    {"zstd.h", {"datastore/snapshot/unpacking.cc"}},
     {"spdlog/", {"felix"}},
     {"rapidjson/", {"datastore", "felix"}},
 };

@@ -12,6 +12,7 @@
 
 #include "datastore/etcd/etcd_keys.h"
 #include "tests/etcd/source_fixture.h"
+#include "tests/etcd/word_tap.h"
 #include "tests/support/etcd_server.h"
 
 namespace felix::datastore {
@@ -47,6 +48,22 @@ TEST_F(EtcdSourceTest, DeliversTheSnapshotAsOneBatchAndFollowsFromThere) {
   server_.Delete(TierKey("b"));
   ExpectNoTier("b");
   EXPECT_THAT(sink_.Now().losses, IsEmpty());
+}
+
+TEST_F(EtcdSourceTest, TellsATapEachKeyAndWhereARevisionEnds) {
+  PutTier("a", 1);
+  const std::int64_t first = server_.Revision();
+  WordTap tap;
+  source_ = std::make_unique<EtcdSource>(EtcdConfig{{server_.endpoint()}, {}, "", ""}, &tap);
+  ASSERT_TRUE(source_->Start(sink_).ok());
+  ExpectInSync(1);
+  PutTier("a", 2);
+  ExpectTier("a", 2);
+  server_.Delete(TierKey("a"));
+  ExpectNoTier("a");
+  source_->Stop();
+  EXPECT_EQ(tap.words, fmt::format("set default\nset a\nend {}\nset a\nend {}\ndel a\nend {}\n",
+                                   first, first + 1, first + 2));
 }
 
 TEST_F(EtcdSourceTest, ReadsMorePagesThanOne) {

@@ -8,11 +8,14 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
+#include "absl/strings/str_split.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/etcd/word_tap.h"
 #include "tests/support/etcd_server.h"
 #include "tests/support/tcp_proxy.h"
 #include "tests/unit/datastore/recording_sink.h"
@@ -21,6 +24,7 @@ namespace felix::datastore {
 namespace {
 
 using State = RecordingSink::State;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -41,13 +45,14 @@ class EtcdV2SourceTest : public ::testing::Test {
   void PutTier(std::string_view name, int order) const {
     Do(fmt::format("set {} '{{\"order\": {}}}'", TierKey(name), order));
   }
-  void StartSource() {
+  void StartSource(SourceTap* tap = nullptr) {
     EtcdEndpoint endpoint = server_.endpoint();
     endpoint.port = proxy_.port();
     EtcdTiming timing;
     timing.probe_after = std::chrono::milliseconds(500);
     timing.probe = std::chrono::milliseconds(1000);
-    source_ = std::make_unique<EtcdV2Source>(EtcdConfig{.endpoints = {endpoint}, .timing = timing});
+    source_ =
+        std::make_unique<EtcdV2Source>(EtcdConfig{.endpoints = {endpoint}, .timing = timing}, tap);
     ASSERT_TRUE(source_->Start(sink_).ok());
   }
   void Expect(const std::function<bool(const State&)>& condition) {
@@ -94,6 +99,26 @@ TEST_F(EtcdV2SourceTest, ADirectoryTakesAllBelowItAlong) {
   ExpectNoTier("a");
   Expect([](const State& s) { return s.store.policies().size() == 0; });
   ExpectTier("b", 2);
+}
+
+TEST_F(EtcdV2SourceTest, TellsATapWhatChangedAndNothingTwice) {
+  PutTier("a", 1);
+  WordTap tap;
+  StartSource(&tap);
+  ExpectTier("a", 1);
+  PutTier("a", 2);
+  ExpectTier("a", 2);
+  source_->Resync();
+  PutTier("b", 1);
+  ExpectTier("b", 1);
+  Do("rm " + TierKey("a"));
+  ExpectNoTier("a");
+  source_->Stop();
+  std::vector<std::string> words = absl::StrSplit(tap.words, '\n', absl::SkipEmpty());
+  std::erase_if(words, [](const std::string& word) { return word.starts_with("end"); });
+  // etcd's v2 API tells a tree in no order.
+  EXPECT_EQ(std::erase(words, "set Ready"), 1U);
+  EXPECT_THAT(words, ElementsAre("set metadata", "set metadata", "set metadata", "del metadata"));
 }
 
 TEST_F(EtcdV2SourceTest, AValueThatExpiresIsGone) {
