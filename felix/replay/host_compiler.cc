@@ -75,8 +75,8 @@ absl::Status HostCompiler::Take(const std::vector<model::Update>& updates) {
   if (graph_ == nullptr) {
     config_ = Config::Resolve(sources_);
     graph_ = std::make_unique<compiler::Graph>(config_.compiler);
-    graph_->AdoptShapeNumbers({{{.by_chain = adopted_[0], .elements = {}},
-                                {.by_chain = adopted_[1], .elements = {}}}});
+    graph_->AdoptShapeNumbers(
+        {{{.by_chain = adopted_[0], .elements = {}}, {.by_chain = adopted_[1], .elements = {}}}});
     std::vector<model::Update> links;
     for (const std::string& text : named_interfaces_) {
       FELIX_ASSIGN_OR_RETURN(links.emplace_back(), ParseInterface(text));
