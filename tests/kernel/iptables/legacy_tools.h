@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "iptables/kernel_table.h"
 #include "model/address.h"
 
 // The iptables tools, run in the calling thread's network namespace.
@@ -21,5 +22,12 @@ std::vector<std::string> SavedRules(model::IpFamily family, const std::string& t
 // What iptables-save prints, without its comments.
 std::string SavedTable(model::IpFamily family, const std::string& table,
                        bool with_counters = false);
+
+// Appends a rule as a program does that does not respect the lock.
+void AppendWithoutLock(const std::string& chain, const std::string& source,
+                       iptables::Counters counters);
+
+// Sends datagrams to the loopback address, through OUTPUT. Their answers are ICMP.
+void SendDatagrams(int count);
 
 }  // namespace felix::testing

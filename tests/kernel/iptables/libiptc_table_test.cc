@@ -29,11 +29,7 @@ class KernelEnvironment {
   iptables::KernelTable& table() { return table_; }
   static void Append(const std::string& chain, const std::string& source,
                      iptables::Counters counters) {
-    // Another lock file stands for a program that respects none.
-    const std::string other = fmt::format("/tmp/felix-test-other-lock-{}", getpid());
-    RunTool(fmt::format("XTABLES_LOCKFILE={} iptables-legacy -A {} -s {} -c {} {} -j ACCEPT", other,
-                        chain, source, counters.packets, counters.bytes));
-    unlink(other.c_str());
+    AppendWithoutLock(chain, source, counters);
   }
   static void SetPolicy(const std::string& chain, const std::string& policy) {
     RunTool(fmt::format("iptables-legacy -P {} {}", chain, policy));

@@ -51,11 +51,7 @@ class MirroredEnvironment {
   }
   static void Append(const std::string& chain, const std::string& source,
                      iptables::Counters counters) {
-    // Another lock file stands for a program that respects none.
-    const std::string other = fmt::format("/tmp/felix-test-other-lock-{}", getpid());
-    RunTool(fmt::format("XTABLES_LOCKFILE={} iptables-legacy -A {} -s {} -c {} {} -j ACCEPT", other,
-                        chain, source, counters.packets, counters.bytes));
-    unlink(other.c_str());
+    AppendWithoutLock(chain, source, counters);
   }
   static void SetPolicy(const std::string& chain, const std::string& policy) {
     RunTool(fmt::format("iptables-legacy -P {} {}", chain, policy));
@@ -322,19 +318,6 @@ TEST_P(MirroredTableTest, FindsAnEditOfTheSameSizeWithoutATurnWhenItReads) {
   table.Resync();
   MustApply(table);
   EXPECT_EQ(SavedTable(GetParam(), "filter"), good);
-}
-
-void SendDatagrams(int count) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(9);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  for (int i = 0; i < count; ++i) {
-    EXPECT_EQ(sendto(fd, "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 1);
-    if (i % 50 == 0) std::this_thread::yield();
-  }
-  close(fd);
 }
 
 TEST(MirroredCountersTest, CountEveryPacketThatPassesWhileTheCopyIsWritten) {

@@ -28,6 +28,7 @@ using testing::JumpRule;
 using testing::MarkRule;
 using testing::RunTool;
 using testing::SavedRules;
+using testing::SendDatagrams;
 
 constexpr std::uint32_t kCommits = 1000;
 constexpr int kEdits = 200;
@@ -102,20 +103,6 @@ TEST_F(RivalsKernelTest, LosesNoEditOfAProgramThatUsesTheLock) {
   EXPECT_EQ(lost, 0);
   EXPECT_GE(edits, kEdits);
   RecordProperty("edits", edits.load());
-}
-
-// Datagrams that go through OUTPUT. Their answers are ICMP.
-void SendDatagrams(int count) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(9);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  for (int i = 0; i < count; ++i) {
-    EXPECT_EQ(sendto(fd, "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 1);
-    if (i % 50 == 0) std::this_thread::yield();
-  }
-  close(fd);
 }
 
 TEST_F(RivalsKernelTest, CountsEveryPacketThatPassesWhileItCommits) {
