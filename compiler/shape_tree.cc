@@ -29,7 +29,7 @@ class Tree {
       for (auto leaf = from; leaf != to; ++leaf) RenderLeaf(*leaf, chain);
     } else {
       // The two bits from the highest one in which they differ.
-      const int bits = std::bit_width(from->first ^ std::prev(to)->first);
+      const auto bits = static_cast<int>(std::bit_width(from->first ^ std::prev(to)->first));
       RenderChildren(std::max(0, bits - kBitsPerNode), from, to, chain);
     }
     chain.rules.push_back(When().Then(ir::Drop{}).Because("no such shape"));
