@@ -61,12 +61,13 @@ struct HostTraits {
 };
 
 // The chains that are always there, and the rules that lead from the kernel's chains to ours.
-[[nodiscard]] absl::btree_map<std::string, ir::Chain> RenderStaticChains(
+// Of whichever tables the layout needs them in.
+[[nodiscard]] absl::btree_map<ir::ChainKey, ir::Chain> RenderStaticChains(
     const RenderContext& context, const HostTraits& host = {});
 [[nodiscard]] absl::btree_map<ir::HookKey, std::vector<ir::Rule>> RenderHooks(
     const RenderContext& context);
 
-// What stands in the mangle table before the containers' policies with ChainLayout=Shared: all
+// Those of the mangle table, before the containers' policies with ChainLayout=Shared: all
 // traffic from and to containers is judged there, and the filter table believes the accept mark.
 // An element of a set tells whose packet it is; what no element tells goes to the dispatch trees.
 [[nodiscard]] absl::btree_map<std::string, ir::Chain> RenderSharedChains(

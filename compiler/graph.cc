@@ -52,15 +52,8 @@ class Graph::Wiring {
         hosts_(contexts_, resolver_, rules_, emitter_, stats),
         pools_(contexts_, stats) {
     for (const RenderContext& context : contexts_) {
-      for (auto& [name, chain] : RenderStaticChains(context)) {
-        emitter_.SetChain({.family = context.family, .table = ir::Table::kFilter, .name = name},
-                          "static", chain);
-      }
-      if (shared_ != nullptr) {
-        for (auto& [name, chain] : RenderSharedChains(context)) {
-          emitter_.SetChain({.family = context.family, .table = ir::Table::kMangle, .name = name},
-                            "static", chain);
-        }
+      for (auto& [key, chain] : RenderStaticChains(context)) {
+        emitter_.SetChain(key, "static", std::move(chain));
       }
       for (auto& [key, rules] : RenderHooks(context)) emitter_.SetHook(key, rules);
     }

@@ -157,15 +157,8 @@ void HostEndpoints::Emit(const HostLayout& layout) {
       hooks_.insert(key);
       emitter_.SetHook(key, std::move(rules));
     }
-    for (auto& [name, chain] : RenderStaticChains(context, TraitsOf(layout))) {
-      emitter_.SetChain({.family = context.family, .table = ir::Table::kFilter, .name = name},
-                        "static", std::move(chain));
-    }
-    if (context.options.chain_layout == ChainLayout::kShared) {
-      for (auto& [name, chain] : RenderSharedChains(context, TraitsOf(layout))) {
-        emitter_.SetChain({.family = context.family, .table = ir::Table::kMangle, .name = name},
-                          "static", std::move(chain));
-      }
+    for (auto& [key, chain] : RenderStaticChains(context, TraitsOf(layout))) {
+      emitter_.SetChain(key, "static", std::move(chain));
     }
     if (layout.empty()) {
       emitter_.RemoveChain({.family = context.family,

@@ -132,15 +132,17 @@ void SharedLayout::EmitElements(const std::string& interface_name, Container& co
 void SharedLayout::Settle(const std::string& interface_name) {
   Container& container = containers_.at(interface_name);
   absl::btree_set<model::IpAddress> wanted;
-  // What is left of the container when its elements are taken away.
-  model::WorkloadEndpoint rest = container.endpoint;
-  if (container.numbers.has_value()) {
-    std::erase_if(rest.addresses, [&](const model::IpAddress& address) {
-      if (!Concerns(address)) return true;
-      if (IsCrowdedOut(interface_name, address)) return false;
-      wanted.insert(address);
-      return true;
-    });
+  std::vector<model::IpAddress> without_element;
+  for (const model::IpAddress& address : container.endpoint.addresses) {
+    if (!container.numbers.has_value()) {
+      without_element.push_back(address);
+    } else if (Concerns(address)) {
+      if (IsCrowdedOut(interface_name, address)) {
+        without_element.push_back(address);
+      } else {
+        wanted.insert(address);
+      }
+    }
   }
   // Rules come before elements: what goes over to an element keeps its chains until it is there.
   const bool some_come = std::any_of(
@@ -155,14 +157,16 @@ void SharedLayout::Settle(const std::string& interface_name) {
     return;
   }
   const bool needs_chains =
-      container.shapes.has_value() &&
-      (!container.numbers.has_value() || !rest.addresses.empty() ||
-       (!rest.allow_spoofed_source_prefixes.empty() && !IsPlanted(Fault::kPrefixesWithoutChains)));
-  if (needs_chains) {
-    own_chains_.Set(interface_name, rest, &*container.shapes);
-  } else {
+      container.shapes.has_value() && (!container.numbers.has_value() || !without_element.empty() ||
+                                       (!container.endpoint.allow_spoofed_source_prefixes.empty() &&
+                                        !IsPlanted(Fault::kPrefixesWithoutChains)));
+  if (!needs_chains) {
     own_chains_.Remove(interface_name);
+    return;
   }
+  model::WorkloadEndpoint rest = container.endpoint;
+  rest.addresses = std::move(without_element);
+  own_chains_.Set(interface_name, rest, &*container.shapes);
 }
 
 // Rules come before elements, so an element that still bears a number whose shape is gone would

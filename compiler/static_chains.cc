@@ -191,7 +191,9 @@ absl::btree_map<std::string, ir::Chain> RenderVerdictChains(const RenderContext&
           {std::string(kPassChain), set_bit(marks.pass, "passed to the next tier")}};
 }
 
-absl::btree_map<std::string, ir::Chain> RenderStaticChains(const RenderContext& context,
+namespace {
+
+absl::btree_map<std::string, ir::Chain> RenderFilterChains(const RenderContext& context,
                                                            const HostTraits& host) {
   absl::btree_map<std::string, ir::Chain> chains;
   for (auto& [name, chain] : RenderVerdictChains(context)) chains[name] = std::move(chain);
@@ -204,6 +206,23 @@ absl::btree_map<std::string, ir::Chain> RenderStaticChains(const RenderContext& 
     chains[std::string(kWorkloadIcmpV6Chain)] = RenderWorkloadIcmpV6(context);
   }
   if (host.present) chains[std::string(kOutputChain)] = RenderOutput(context, host);
+  return chains;
+}
+
+}  // namespace
+
+absl::btree_map<ir::ChainKey, ir::Chain> RenderStaticChains(const RenderContext& context,
+                                                            const HostTraits& host) {
+  absl::btree_map<ir::ChainKey, ir::Chain> chains;
+  const auto add = [&](ir::Table table, absl::btree_map<std::string, ir::Chain> of_table) {
+    for (auto& [name, chain] : of_table) {
+      chains[{.family = context.family, .table = table, .name = name}] = std::move(chain);
+    }
+  };
+  add(ir::Table::kFilter, RenderFilterChains(context, host));
+  if (context.options.chain_layout == ChainLayout::kShared) {
+    add(ir::Table::kMangle, RenderSharedChains(context, host));
+  }
   return chains;
 }
 

@@ -166,15 +166,9 @@ class FamilyCompiler {
 
   void Compile() {
     const compiler::HostLayout hosts = LayoutOf(store_, context_.options);
-    for (const auto& [name, chain] :
+    for (const auto& [key, chain] :
          compiler::RenderStaticChains(context_, compiler::TraitsOf(hosts))) {
-      Emit(ir::Table::kFilter, name, chain);
-    }
-    if (IsShared()) {
-      for (const auto& [name, chain] :
-           compiler::RenderSharedChains(context_, compiler::TraitsOf(hosts))) {
-        Emit(ir::Table::kMangle, name, chain);
-      }
+      state_.chains[key] = chain;
     }
     for (const auto& [key, rules] : compiler::RenderHooks(context_)) state_.hooks[key] = rules;
     compiler::RenderTranslations(TranslationsOf(store_, context_.options, context_.family),
